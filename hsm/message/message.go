@@ -22,9 +22,7 @@ package message
 import (
 	"crypto/aes"
 	"crypto/cipher"
-	"crypto/hkdf"
 	"crypto/rand"
-	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/binary"
 	"errors"
@@ -74,9 +72,9 @@ func Seal(prf PRF, label string, aad, plaintext []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer clear(keys)
-	copy(out[1+nonceSize:], keys[keySize:])
-	gcm, err := newGCM(keys[:keySize])
+	defer clear(keys[:])
+	copy(out[1+nonceSize:], keys.commitment())
+	gcm, err := newGCM(keys.aes())
 	if err != nil {
 		return nil, err
 	}
@@ -93,11 +91,11 @@ func Open(prf PRF, label string, aad, message []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer clear(keys)
-	if subtle.ConstantTimeCompare(keys[keySize:], message[1+nonceSize:headerSize]) != 1 {
+	defer clear(keys[:])
+	if subtle.ConstantTimeCompare(keys.commitment(), message[1+nonceSize:headerSize]) != 1 {
 		return nil, hsm.ErrMessage
 	}
-	gcm, err := newGCM(keys[:keySize])
+	gcm, err := newGCM(keys.aes())
 	if err != nil {
 		return nil, err
 	}
@@ -108,17 +106,18 @@ func Open(prf PRF, label string, aad, message []byte) ([]byte, error) {
 	return plaintext, nil
 }
 
-// derive gives the AES key and the commitment of one message, one after the other. The caller clears them.
-func derive(prf PRF, label string, nonce []byte) ([]byte, error) {
+// derive gives the keys of one message. The caller clears them.
+func derive(prf PRF, label string, nonce []byte) (keys messageKeys, err error) {
 	if label == "" || len(label) > maxLabel || strings.IndexByte(label, 0) >= 0 {
-		return nil, fmt.Errorf("%w: label %q", ErrArgument, label)
+		return keys, fmt.Errorf("%w: label %q", ErrArgument, label)
 	}
-	k, err := prf(appendBlock(make([]byte, 0, 4+maxLabel+1+nonceSize+4), label, nonce))
+	k, err := prf(appendBlock(make([]byte, 0, 4+len(label)+1+nonceSize+4), label, nonce))
 	if err != nil {
-		return nil, err
+		return keys, err
 	}
-	defer clear(k[:])
-	return hkdf.Expand(sha256.New, k[:], info, keySize+commitmentSize)
+	keys = expand(&k)
+	clear(k[:])
+	return keys, nil
 }
 
 // appendBlock appends the input of the SP 800-108 counter-mode PRF for a single 256-bit block of output.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/aes"
 	"crypto/cipher"
+	"crypto/hkdf"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
@@ -212,6 +213,38 @@ func TestBlock(t *testing.T) {
 	want := "00000001" + "6c62" + "00" + strings.Repeat("ee", 16) + "00000100"
 	if got != want {
 		t.Errorf("block %s, want %s", got, want)
+	}
+}
+
+func TestExpandIsHKDF(t *testing.T) {
+	for seed := range 50 {
+		k := sha256.Sum256([]byte{byte(seed)})
+		want, err := hkdf.Expand(sha256.New, k[:], info, keySize+commitmentSize)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := expand(&k); !bytes.Equal(got[:], want) {
+			t.Fatalf("expand(%x)\n got %x\nwant %x", k, got, want)
+		}
+	}
+}
+
+func TestAllocations(t *testing.T) {
+	prf := func([]byte) (out [32]byte, err error) { return out, nil }
+	m := mustSeal(t, prf, label, nil, nil)
+	for name, f := range map[string]func() error{
+		"Seal": func() error { return second(Seal(prf, label, nil, nil)) },
+		"Open": func() error { return second(Open(prf, label, nil, m)) },
+	} {
+		// The PRF's input, the result, the AES key schedule and the GCM tables.
+		n := testing.AllocsPerRun(100, func() {
+			if err := f(); err != nil {
+				t.Fatal(err)
+			}
+		})
+		if n > 4 {
+			t.Errorf("%s allocates %v times, want at most 4", name, n)
+		}
 	}
 }
 
