@@ -1,0 +1,126 @@
+package state
+
+import "strings"
+
+// CreateAlias gives a key that is not pending deletion another name. A key has at most MaxAliasesPerKey.
+type CreateAlias struct {
+	Account string `cbor:"1,keyasint"`
+	Region  string `cbor:"2,keyasint"`
+	Name    string `cbor:"3,keyasint"` // with "alias/"
+	Target  string `cbor:"4,keyasint"` // key id
+	Time    int64  `cbor:"5,keyasint"` // Unix ms
+}
+
+func (c CreateAlias) record() *Alias {
+	return &Alias{Account: c.Account, Region: c.Region, Name: c.Name, Target: c.Target, Created: c.Time, Updated: c.Time}
+}
+
+func (c CreateAlias) check() *Refusal { return c.record().check() }
+
+func (c CreateAlias) apply(w *writer) *Refusal {
+	a := c.record()
+	target, r := w.liveKey(a.TargetRef())
+	if r != nil {
+		return r
+	}
+	if w.aliases.get(aliasKey{a.Account, a.Region, a.Name}) != nil {
+		return &Refusal{Code: CodeAlreadyExists, Ref: KeyRef{Account: a.Account, Region: a.Region}, Name: a.Name}
+	}
+	if r := w.roomForAlias(target.Ref); r != nil {
+		return r
+	}
+	w.pool.alias(a)
+	a.Target = target.Ref.ID
+	w.putAlias(a)
+	return nil
+}
+
+// UpdateAlias lets an alias name another key of the same type (symmetric, asymmetric or HMAC) and usage, which must
+// not be pending deletion. The key that it names now may be.
+type UpdateAlias struct {
+	Account string `cbor:"1,keyasint"`
+	Region  string `cbor:"2,keyasint"`
+	Name    string `cbor:"3,keyasint"` // with "alias/"
+	Target  string `cbor:"4,keyasint"` // key id
+	Time    int64  `cbor:"5,keyasint"` // Unix ms
+}
+
+func (c UpdateAlias) check() *Refusal {
+	return first(
+		checkRef(KeyRef{c.Account, c.Region, c.Target}),
+		checkAliasName(c.Name),
+		checkTime("time", c.Time),
+	)
+}
+
+func (c UpdateAlias) apply(w *writer) *Refusal {
+	old, r := w.alias(c.Account, c.Region, c.Name)
+	if r != nil {
+		return r
+	}
+	target, r := w.liveKey(KeyRef{c.Account, c.Region, c.Target})
+	if r != nil {
+		return r
+	}
+	source, r := w.key(old.TargetRef())
+	if r != nil {
+		return r
+	}
+	if keyType(source.Spec) != keyType(target.Spec) || source.Usage != target.Usage {
+		return &Refusal{Code: CodeConflict, Ref: target.Ref, Name: c.Name, Detail: "keys differ in type or usage"}
+	}
+	if target != source {
+		if r := w.roomForAlias(target.Ref); r != nil {
+			return r
+		}
+	}
+	altered := *old
+	altered.Target, altered.Updated = target.Ref.ID, c.Time
+	w.putAlias(&altered)
+	return nil
+}
+
+// DeleteAlias removes an alias, whatever the state of its key.
+type DeleteAlias struct {
+	Account string `cbor:"1,keyasint"`
+	Region  string `cbor:"2,keyasint"`
+	Name    string `cbor:"3,keyasint"` // with "alias/"
+}
+
+func (c DeleteAlias) check() *Refusal {
+	return first(checkAccount(c.Account), checkName("region", c.Region), checkAliasName(c.Name))
+}
+
+func (c DeleteAlias) apply(w *writer) *Refusal {
+	a, r := w.alias(c.Account, c.Region, c.Name)
+	if r != nil {
+		return r
+	}
+	w.dropAlias(a)
+	return nil
+}
+
+func (w *writer) roomForAlias(ref KeyRef) *Refusal {
+	n := 0
+	for at := range w.targets.from(targetKey{target: ref}) {
+		if at.target != ref {
+			break
+		}
+		n++
+	}
+	if n >= MaxAliasesPerKey {
+		return &Refusal{Code: CodeLimitExceeded, Ref: ref, Detail: "too many aliases"}
+	}
+	return nil
+}
+
+// keyType sorts key specs as UpdateAlias does.
+func keyType(spec string) string {
+	switch {
+	case spec == "SYMMETRIC_DEFAULT":
+		return "symmetric"
+	case strings.HasPrefix(spec, "HMAC_"):
+		return "hmac"
+	}
+	return "asymmetric"
+}
