@@ -16,8 +16,8 @@ const (
 
 // The modes are made once and never change.
 var (
-	encMode = sync.OnceValues(func() (cbor.EncMode, error) {
-		return cbor.CoreDetEncOptions().EncMode()
+	encMode = sync.OnceValues(func() (cbor.UserBufferEncMode, error) {
+		return cbor.CoreDetEncOptions().UserBufferEncMode()
 	})
 	decMode = sync.OnceValues(func() (cbor.DecMode, error) {
 		return cbor.DecOptions{
