@@ -23,7 +23,7 @@ func (c CreateAlias) apply(w *writer) *Refusal {
 	if r != nil {
 		return r
 	}
-	if w.aliases.get(aliasKey{a.Account, a.Region, a.Name}) != nil {
+	if w.aliases.get(a.Account, a.Region, a.Name) != nil {
 		return &Refusal{Code: CodeAlreadyExists, Ref: KeyRef{Account: a.Account, Region: a.Region}, Name: a.Name}
 	}
 	if r := w.roomForAlias(target.Ref); r != nil {

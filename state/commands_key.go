@@ -26,7 +26,7 @@ func (c CreateKey) apply(w *writer) *Refusal {
 	if r := w.namespace(k.Ref.Account, k.Ref.Region); r != nil {
 		return r
 	}
-	if w.keys.get(k.Ref) != nil {
+	if w.findKey(k.Ref) != nil {
 		return &Refusal{Code: CodeAlreadyExists, Ref: k.Ref}
 	}
 	w.pool.key(&k)

@@ -123,10 +123,7 @@ func (d *decoder) loadKey(payload []byte) error {
 	}
 	d.key = k.Ref
 	d.pool.key(&k)
-	d.t.keys.load(k.Ref, &k)
-	if k.State == PendingDeletion {
-		d.t.due.set(dueKey{k.DeletionDue, k.Ref}, &k)
-	}
+	d.t.putKey(&k)
 	return nil
 }
 
@@ -138,12 +135,12 @@ func (d *decoder) loadAlias(payload []byte) error {
 	if r := a.check(); r != nil {
 		return r
 	}
-	target := d.t.keys.get(a.TargetRef())
+	target := d.t.findKey(a.TargetRef())
 	if target == nil {
 		return errMissing
 	}
-	at := aliasKey{a.Account, a.Region, a.Name}
-	if compareAliases(at, d.alias) <= 0 {
+	at := KeyRef{a.Account, a.Region, a.Name}
+	if compareRefs(at, d.alias) <= 0 {
 		return errOrder
 	}
 	d.alias = at

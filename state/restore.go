@@ -41,8 +41,7 @@ type decoder struct {
 	// The last record of each table, to hold the order.
 	document, account, accessKey string
 	user                         userKey
-	key                          KeyRef
-	alias                        aliasKey
+	key, alias                   KeyRef // an alias by its name
 }
 
 func (d *decoder) snapshot() error {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"iter"
 )
 
 // A snapshot is magic and then frames: a kind (one byte), the payload's length (four bytes, big-endian) and the
@@ -121,7 +122,7 @@ func (e *encoder) documents(t *tables) error {
 	return nil
 }
 
-func (e *encoder) accounts(t *tables) error { return frames(e, kindAccount, t.accounts) }
+func (e *encoder) accounts(t *tables) error { return frames(e, kindAccount, t.accounts.all()) }
 
 func (e *encoder) users(t *tables) error {
 	for _, u := range t.users.all() {
@@ -138,7 +139,7 @@ func (e *encoder) users(t *tables) error {
 	return nil
 }
 
-func (e *encoder) accessKeys(t *tables) error { return frames(e, kindAccessKey, t.accessKeys) }
+func (e *encoder) accessKeys(t *tables) error { return frames(e, kindAccessKey, t.accessKeys.all()) }
 
 func (e *encoder) keys(t *tables) error {
 	var r keyRecord // one for all keys: it escapes
@@ -153,11 +154,11 @@ func (e *encoder) keys(t *tables) error {
 	return nil
 }
 
-func (e *encoder) aliases(t *tables) error { return frames(e, kindAlias, t.aliases) }
+func (e *encoder) aliases(t *tables) error { return frames(e, kindAlias, t.aliases.all()) }
 
-// frames writes the values of a table as they are.
-func frames[K, V any](e *encoder, k kind, t table[K, V]) error {
-	for _, v := range t.all() {
+// frames writes the records of a table as they are.
+func frames[K, V any](e *encoder, k kind, records iter.Seq2[K, V]) error {
+	for _, v := range records {
 		if err := e.frame(k, v); err != nil {
 			return err
 		}

@@ -12,7 +12,6 @@ type (
 		due int64
 		ref KeyRef
 	}
-	aliasKey  struct{ account, region, name string }
 	targetKey struct {
 		target KeyRef
 		name   string
@@ -38,10 +37,6 @@ func compareDue(a, b dueKey) int {
 	return cmp.Or(cmp.Compare(a.due, b.due), compareRefs(a.ref, b.ref))
 }
 
-func compareAliases(a, b aliasKey) int {
-	return cmp.Or(strings.Compare(a.account, b.account), strings.Compare(a.region, b.region), strings.Compare(a.name, b.name))
-}
-
 func compareTargets(a, b targetKey) int {
 	return cmp.Or(compareRefs(a.target, b.target), strings.Compare(a.name, b.name))
 }
@@ -65,8 +60,8 @@ type tables struct {
 	accounts   table[string, *Account]
 	users      table[userKey, *User]
 	accessKeys table[string, *AccessKey]
-	keys       table[KeyRef, *Key]
-	aliases    table[aliasKey, *Alias]
+	keys       regional[*Key]
+	aliases    regional[*Alias]
 
 	due         table[dueKey, *Key]              // the keys pending deletion
 	targets     table[targetKey, *Alias]         // aliases by key
@@ -79,8 +74,8 @@ func newTables() tables {
 		accounts:    newTable[string, *Account](strings.Compare),
 		users:       newTable[userKey, *User](compareUsers),
 		accessKeys:  newTable[string, *AccessKey](strings.Compare),
-		keys:        newTable[KeyRef, *Key](compareRefs),
-		aliases:     newTable[aliasKey, *Alias](compareAliases),
+		keys:        newRegional[*Key](),
+		aliases:     newRegional[*Alias](),
 		due:         newTable[dueKey, *Key](compareDue),
 		targets:     newTable[targetKey, *Alias](compareTargets),
 		credentials: newTable[credentialKey, *AccessKey](compareCredentials),
@@ -124,12 +119,14 @@ func (t *tables) release(d *Document) {
 	t.documents.set(d.Text, s)
 }
 
+func (t *tables) findKey(r KeyRef) *Key { return t.keys.get(r.Account, r.Region, r.ID) }
+
 // putKey adds a key or puts another record in its place. It does not count the policy's uses.
 func (t *tables) putKey(k *Key) {
-	if old := t.keys.get(k.Ref); old != nil && old.State == PendingDeletion {
+	if old := t.findKey(k.Ref); old != nil && old.State == PendingDeletion {
 		t.due.delete(dueKey{old.DeletionDue, old.Ref})
 	}
-	t.keys.set(k.Ref, k)
+	t.keys.set(k.Ref.Account, k.Ref.Region, k.Ref.ID, k)
 	if k.State == PendingDeletion {
 		t.due.set(dueKey{k.DeletionDue, k.Ref}, k)
 	}
@@ -148,21 +145,20 @@ func (t *tables) dropKey(k *Key) {
 		t.dropAlias(a)
 	}
 	t.due.delete(dueKey{k.DeletionDue, k.Ref})
-	t.keys.delete(k.Ref)
+	t.keys.delete(k.Ref.Account, k.Ref.Region, k.Ref.ID)
 	t.release(k.Policy)
 }
 
 func (t *tables) putAlias(a *Alias) {
-	at := aliasKey{a.Account, a.Region, a.Name}
-	if old := t.aliases.get(at); old != nil {
+	if old := t.aliases.get(a.Account, a.Region, a.Name); old != nil {
 		t.targets.delete(targetKey{old.TargetRef(), old.Name})
 	}
-	t.aliases.set(at, a)
+	t.aliases.set(a.Account, a.Region, a.Name, a)
 	t.targets.set(targetKey{a.TargetRef(), a.Name}, a)
 }
 
 func (t *tables) dropAlias(a *Alias) {
-	t.aliases.delete(aliasKey{a.Account, a.Region, a.Name})
+	t.aliases.delete(a.Account, a.Region, a.Name)
 	t.targets.delete(targetKey{a.TargetRef(), a.Name})
 }
 

@@ -24,11 +24,11 @@ func (v *View) User(account, name string) *User { return v.t.users.get(userKey{a
 func (v *View) AccessKey(id string) *AccessKey { return v.t.accessKeys.get(id) }
 
 // Key gives a key in whatever state, or nil.
-func (v *View) Key(ref KeyRef) *Key { return v.t.keys.get(ref) }
+func (v *View) Key(ref KeyRef) *Key { return v.t.findKey(ref) }
 
 // Alias gives an alias by its name with "alias/", or nil.
 func (v *View) Alias(account, region, name string) *Alias {
-	return v.t.aliases.get(aliasKey{account, region, name})
+	return v.t.aliases.get(account, region, name)
 }
 
 // Accounts gives the accounts in order of id, beginning behind the id after.
@@ -70,11 +70,8 @@ func (v *View) AccessKeysOf(account, user string) iter.Seq[*AccessKey] {
 // Keys gives the keys of an account and region in order of id, beginning behind the id after.
 func (v *View) Keys(account, region, after string) iter.Seq[*Key] {
 	return func(yield func(*Key) bool) {
-		for at, k := range v.t.keys.from(KeyRef{account, region, after}) {
-			if at.Account != account || at.Region != region {
-				return
-			}
-			if at.ID != after && !yield(k) {
+		for id, k := range v.t.keys.from(account, region, after) {
+			if id != after && !yield(k) {
 				return
 			}
 		}
@@ -84,11 +81,8 @@ func (v *View) Keys(account, region, after string) iter.Seq[*Key] {
 // Aliases gives the aliases of an account and region in order of name, beginning behind the name after.
 func (v *View) Aliases(account, region, after string) iter.Seq[*Alias] {
 	return func(yield func(*Alias) bool) {
-		for at, a := range v.t.aliases.from(aliasKey{account, region, after}) {
-			if at.account != account || at.region != region {
-				return
-			}
-			if at.name != after && !yield(a) {
+		for name, a := range v.t.aliases.from(account, region, after) {
+			if name != after && !yield(a) {
 				return
 			}
 		}

@@ -20,7 +20,7 @@ func (w *writer) namespace(account, region string) *Refusal {
 }
 
 func (w *writer) key(ref KeyRef) (*Key, *Refusal) {
-	k := w.keys.get(ref)
+	k := w.findKey(ref)
 	if k == nil {
 		return nil, &Refusal{Code: CodeNotFound, Ref: ref}
 	}
@@ -46,7 +46,7 @@ func (w *writer) pendingKey(ref KeyRef) (*Key, *Refusal) {
 }
 
 func (w *writer) alias(account, region, name string) (*Alias, *Refusal) {
-	a := w.aliases.get(aliasKey{account, region, name})
+	a := w.aliases.get(account, region, name)
 	if a == nil {
 		return nil, &Refusal{Code: CodeNotFound, Ref: KeyRef{Account: account, Region: region}, Name: name}
 	}
