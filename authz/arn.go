@@ -32,14 +32,8 @@ type arnPattern struct {
 	parts []pattern
 }
 
-// match compares the request's text, split when it is an ARN.
-func (p *arnPattern) match(ev *evaluator, a *arn, isARN bool) bool {
-	if p.all {
-		return true
-	}
-	if !isARN {
-		return false
-	}
+// match compares an ARN.
+func (p *arnPattern) match(ev *evaluator, a *arn) bool {
 	// From the end, which is what usually differs.
 	for i := len(p.parts) - 1; i >= 0; i-- {
 		if part := &p.parts[i]; part.shape != anyShape && !part.match(ev, a[i+1]) {
@@ -77,12 +71,12 @@ func compileResource(text string, variables bool) (arnPattern, string) {
 	return p, ""
 }
 
-// compile compiles the parts after "arn".
+// compile compiles the parts after "arn". Only the last may have variables.
 func (p *arnPattern) compile(parts []string, variables bool) bool {
 	p.parts = make([]pattern, 0, len(parts)-1)
-	for _, part := range parts[1:] {
+	for i, part := range parts[1:] {
 		c, ok := compileText(part, variables, true)
-		if !ok {
+		if !ok || c.shape == variableShape && i+1 != arnResource {
 			return false
 		}
 		p.parts = append(p.parts, c)

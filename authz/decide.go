@@ -48,10 +48,7 @@ func Decide(r Request, with Policies) Decision {
 	ev := newEvaluator(&r)
 	v := verdicts{kind: with.ResourceKind}
 	v.gather(&ev, &with)
-	if d, denied := v.explicit(&with); denied {
-		return d
-	}
-	return v.combine(&r, &with)
+	return v.decide(&r, &with)
 }
 
 // verdicts are what each type of policy says.
@@ -72,106 +69,4 @@ func (v *verdicts) gather(ev *evaluator, with *Policies) {
 		v.boundary.ask(ev, with.Boundary)
 	}
 	v.session.askAll(ev, with.Session)
-}
-
-// explicit finds a deny, in the order in which it is reported.
-func (v *verdicts) explicit(with *Policies) (Decision, bool) {
-	switch {
-	case v.scp.denied:
-		return v.scp.deny(SCP), true
-	case v.rcp.denied:
-		return v.rcp.deny(RCP), true
-	case v.resource.denied:
-		return v.resource.deny(with.ResourceKind.source()), true
-	case v.identity.denied:
-		return v.identity.deny(Identity), true
-	case v.boundary.denied:
-		return v.boundary.deny(Boundary), true
-	case v.session.denied:
-		return v.session.deny(Session), true
-	}
-	return Decision{}, false
-}
-
-// combine decides where nothing denies explicitly.
-func (v *verdicts) combine(r *Request, with *Policies) Decision {
-	switch {
-	case len(with.SCPs) > 0 && !v.scp.allows():
-		return implicit(SCP)
-	case len(with.RCPs) > 0 && !v.rcp.allows():
-		return implicit(RCP)
-	case with.ResourceKind == NoResourcePolicy:
-		return v.withoutResourcePolicy(r, with)
-	case r.Principal.Account == "":
-		return v.strangers(with)
-	case r.Principal.Account == r.ResourceAccount:
-		return v.sameAccount(r, with)
-	}
-	return v.crossAccount(r, with)
-}
-
-// withoutResourcePolicy decides where only identity policies can allow: within the account.
-func (v *verdicts) withoutResourcePolicy(r *Request, with *Policies) Decision {
-	own := r.ResourceAccount == "" || r.ResourceAccount == r.Principal.Account
-	switch {
-	case r.Principal.Account == "" || !own:
-		return implicit(Resource)
-	case r.Principal.Type == Root:
-		return v.allow(RootAllow)
-	}
-	return v.identitySide(r, with, IdentityAllow)
-}
-
-// strangers decides for principals that belong to no account and so have no policies of their own.
-func (v *verdicts) strangers(with *Policies) Decision {
-	if v.resource.reach >= reached {
-		return v.allow(ResourceAllow)
-	}
-	return implicit(with.ResourceKind.source())
-}
-
-func (v *verdicts) sameAccount(r *Request, with *Policies) Decision {
-	optional := with.ResourceKind == OtherPolicy
-	switch {
-	case v.resource.reach == outright:
-		return v.allow(ResourceAllow)
-	case v.resource.reach == reached:
-		return v.limits(r, with, ResourceAllow)
-	case optional && r.Principal.Type == Root:
-		return v.allow(RootAllow)
-	case optional || v.resource.reach == delegated:
-		return v.identitySide(r, with, IdentityAllow)
-	}
-	return implicit(with.ResourceKind.source())
-}
-
-// crossAccount needs the resource's policy and the caller's own account to allow.
-func (v *verdicts) crossAccount(r *Request, with *Policies) Decision {
-	switch {
-	case v.resource.reach == notReached:
-		return implicit(with.ResourceKind.source())
-	case r.Principal.Type == Root:
-		return v.allow(CrossAccountAllow)
-	}
-	return v.identitySide(r, with, CrossAccountAllow)
-}
-
-// identitySide is what the caller's own account allows.
-func (v *verdicts) identitySide(r *Request, with *Policies, reason Reason) Decision {
-	if !v.identity.allows() {
-		return implicit(Identity)
-	}
-	return v.limits(r, with, reason)
-}
-
-// limits applies boundary and session policies, which only take away.
-func (v *verdicts) limits(r *Request, with *Policies, reason Reason) Decision {
-	limited := len(with.Session) > 0 || r.Principal.Type == FederatedUser
-	switch {
-	case with.Boundary != nil && !v.boundary.allows():
-		return implicit(Boundary)
-	case limited && !v.session.allows():
-		return implicit(Session)
-	}
-	return v.allow(reason)
 }

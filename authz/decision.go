@@ -13,6 +13,25 @@ const (
 	RootAllow                       // the root user, where nothing limits it
 )
 
+// String is the reason's name in this package.
+func (r Reason) String() string {
+	switch r {
+	case ImplicitDeny:
+		return "ImplicitDeny"
+	case ExplicitDeny:
+		return "ExplicitDeny"
+	case ResourceAllow:
+		return "ResourceAllow"
+	case IdentityAllow:
+		return "IdentityAllow"
+	case CrossAccountAllow:
+		return "CrossAccountAllow"
+	case RootAllow:
+		return "RootAllow"
+	}
+	return "unknown reason"
+}
+
 // SourceType is a type of policy.
 type SourceType uint8
 
@@ -27,6 +46,29 @@ const (
 	SCP
 	RCP
 )
+
+// String is the type's name in this package.
+func (t SourceType) String() string {
+	switch t {
+	case NoSource:
+		return "NoSource"
+	case Identity:
+		return "Identity"
+	case Resource:
+		return "Resource"
+	case Trust:
+		return "Trust"
+	case Boundary:
+		return "Boundary"
+	case Session:
+		return "Session"
+	case SCP:
+		return "SCP"
+	case RCP:
+		return "RCP"
+	}
+	return "unknown source"
+}
 
 // source is the type of the policies of a kind of resource.
 func (k ResourceKind) source() SourceType {

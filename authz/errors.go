@@ -42,19 +42,20 @@ const (
 
 // AWS's words.
 const (
-	msgSyntax       = "Syntax errors in policy."
-	msgLegacy       = "The policy failed legacy parsing"
-	msgSidUnique    = "Statement IDs (SID) in a single policy must be unique."
-	msgSidForm      = "Statement IDs (SID) must be alpha-numeric. Check that your input satisfies the regular expression [0-9A-Za-z]*"
-	msgNoAction     = "Policy statement must contain actions."
-	msgNoResource   = "Policy statement must contain resources."
-	msgNoPrincipal  = "Policy document should specify a principal." // resource policies; IAM's is without the full stop elsewhere
-	msgPrincipal    = "Policy document should not specify a principal."
-	msgBadPrincipal = "Policy contains a statement with one or more invalid principals."
-	msgHasResource  = "Has prohibited field Resource"
-	msgVendor       = "Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc."
-	msgColon        = "Actions/Condition can contain only one colon."
-	msgFullVendor   = "Resource vendor must be fully qualified and cannot contain regexes."
+	msgSyntax      = "Syntax errors in policy."
+	msgJSON        = "This policy contains invalid Json" // of trust policies
+	msgLegacy      = "The policy failed legacy parsing"
+	msgSidUnique   = "Statement IDs (SID) in a single policy must be unique."
+	msgSidForm     = "Statement IDs (SID) must be alpha-numeric. Check that your input satisfies the regular expression [0-9A-Za-z]*"
+	msgNoAction    = "Policy statement must contain actions."
+	msgNoResource  = "Policy statement must contain resources."
+	msgNoPrincipal = "Missing required field Principal"
+	msgPrincipal   = "Policy document should not specify a principal."
+	msgPrincipals  = "Policy contains a statement with one or more invalid principals." // of key policies
+	msgHasResource = "Has prohibited field Resource"
+	msgVendor      = "Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc."
+	msgColon       = "Actions/Condition can contain only one colon."
+	msgFullVendor  = "Resource vendor must be fully qualified and cannot contain regexes."
 )
 
 // syntaxError is an error of the document's form. Its line and column are filled in by Parse.

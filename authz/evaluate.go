@@ -8,16 +8,42 @@ type evaluator struct {
 	service, name   string    // of the action, in any case
 	resource        string
 	resourceAccount string
-	arn             arn
-	isARN           bool
 	keys            ContextKeys
+	// arn is the resource split, once a statement needs it.
+	arn   arn
+	split splitState
+	// unresolved tells that a policy variable had no value.
+	unresolved bool
 }
+
+// splitState says what is known of the resource.
+type splitState uint8
+
+const (
+	notSplit splitState = iota
+	isARN
+	notARN
+)
 
 func newEvaluator(r *Request) evaluator {
 	ev := evaluator{principal: r.Principal, resource: r.Resource, resourceAccount: r.ResourceAccount, keys: r.Keys}
 	ev.service, ev.name, _ = strings.Cut(r.Action, ":")
-	ev.arn, ev.isARN = splitARN(r.Resource)
 	return ev
+}
+
+// resourceARN gives the resource split, nil if it is not an ARN.
+func (ev *evaluator) resourceARN() *arn {
+	if ev.split == notSplit {
+		ev.split = notARN
+		var ok bool
+		if ev.arn, ok = splitARN(ev.resource); ok {
+			ev.split = isARN
+		}
+	}
+	if ev.split == notARN {
+		return nil
+	}
+	return &ev.arn
 }
 
 // verdict is what the policies of one type say together.
@@ -61,10 +87,7 @@ func (v *verdict) ask(ev *evaluator, p *Policy) {
 		if !s.deny && v.reach == outright || !ev.actionMatches(s) {
 			continue
 		}
-		got := outright
-		if p.kind != IdentityPolicy {
-			got = s.reach(&ev.principal)
-		}
+		got := ev.reachOf(p, s)
 		if !s.deny && got <= v.reach || got == notReached || !ev.resourceMatches(s) || !ev.holds(s) {
 			continue
 		}
@@ -74,6 +97,15 @@ func (v *verdict) ask(ev *evaluator, p *Policy) {
 			return
 		}
 	}
+}
+
+// reachOf tells how strongly a statement takes in the caller. A document without principals is only ever asked about
+// those whom it is attached to.
+func (ev *evaluator) reachOf(p *Policy, s *statement) reach {
+	if p.kind == IdentityPolicy {
+		return outright
+	}
+	return s.reach(&ev.principal)
 }
 
 func (ev *evaluator) actionMatches(s *statement) bool {
@@ -89,10 +121,16 @@ func (ev *evaluator) resourceMatches(s *statement) bool {
 	if s.resources == nil {
 		return true // a trust policy: its resource is the role it belongs to
 	}
+	ev.unresolved = false
 	for i := range s.resources {
-		if s.resources[i].match(ev, &ev.arn, ev.isARN) {
+		r := &s.resources[i]
+		if r.all {
+			return !s.notResource
+		}
+		if a := ev.resourceARN(); a != nil && r.match(ev, a) {
 			return !s.notResource
 		}
 	}
-	return s.notResource
+	// An entry with a variable that has no value matches nothing, which must not make a NotResource allow.
+	return s.notResource && (s.deny || !ev.unresolved)
 }

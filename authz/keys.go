@@ -32,6 +32,16 @@ func (v *keyValues) at(i int) string {
 	return v.many[i]
 }
 
+// blank tells that there is no value but empty strings.
+func (v *keyValues) blank() bool {
+	for i := range v.n {
+		if v.at(i) != "" {
+			return false
+		}
+	}
+	return true
+}
+
 // lookup gives the values of a key in lower case. n is 0 where there are none.
 func (ev *evaluator) lookup(key string) keyValues {
 	if value, known := ev.requestKey(key); known {
@@ -110,8 +120,9 @@ func (t PrincipalType) contextValue() string {
 func (ev *evaluator) variable(t *token) (string, bool) {
 	if v := ev.lookup(t.text); v.n == 1 {
 		return v.at(0), true
-	} else if v.n > 1 {
-		return "", false
+	} else if v.n == 0 && t.hasFallback {
+		return t.fallback, true
 	}
-	return t.fallback, t.hasFallback
+	ev.unresolved = true
+	return "", false
 }

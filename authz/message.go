@@ -1,13 +1,22 @@
 package authz
 
 // Message words a denial as AWS does (IAM User Guide, "Troubleshoot access denied error messages"). It is "" for an
-// allowed request. Where the resource is another account's, it does not tell whether the resource exists.
+// allowed request. Where the resource is another account's and its side refuses, the text is the same whether the
+// resource exists or not.
 func (d Decision) Message(r Request) string {
 	if d.Allowed {
 		return ""
 	}
-	return "User: " + r.Principal.shown() + " is not authorized to perform: " + r.Action +
-		" on resource: " + r.Resource + " " + d.because(r)
+	who := "User: " + r.Principal.shown() + " is not authorized to perform: " + r.Action
+	theirs := d.Source == Resource || d.Source == RCP || d.Source == Trust
+	switch {
+	case !theirs || !r.foreign():
+		return who + " on resource: " + r.Resource + " " + d.because(r.Action)
+	case d.Source == Trust:
+		return who + " on resource: " + r.Resource
+	}
+	return who + " on this resource because the resource does not exist in this Region, no resource-based policies " +
+		"allow access, or a resource-based policy explicitly denies access"
 }
 
 // shown is how a message names a principal.
@@ -21,49 +30,29 @@ func (p *Principal) shown() string {
 	return "anonymous"
 }
 
-func (d Decision) because(r Request) string {
-	foreign := r.ResourceAccount != "" && r.ResourceAccount != r.Principal.Account
-	switch {
-	case foreign && (d.Source == Resource || d.Source == RCP):
-		return "because the resource does not exist in this Region, no resource-based policies allow access, or a " +
-			"resource-based policy explicitly denies access"
-	case d.Reason == ExplicitDeny, d.Source == SCP, d.Source == RCP:
-		// AWS words a missing allow in organization policies as explicit, too.
-		return "with an explicit deny in " + d.Source.one()
+func (d Decision) because(action string) string {
+	article, noun := d.Source.words()
+	if d.Reason == ExplicitDeny {
+		return "with an explicit deny in " + article + " " + noun
 	}
-	return "because no " + d.Source.none() + " allows the " + r.Action + " action"
+	return "because no " + noun + " allows the " + action + " action"
 }
 
-// one names a policy of the type, with its article.
-func (t SourceType) one() string {
+// words name a policy of the type, with its article.
+func (t SourceType) words() (article, noun string) {
 	switch t {
 	case Resource:
-		return "a resource-based policy"
+		return "a", "resource-based policy"
 	case Trust:
-		return "the role trust policy"
+		return "the", "role trust policy"
 	case Boundary:
-		return "a permissions boundary"
+		return "a", "permissions boundary"
 	case Session:
-		return "a session policy"
+		return "a", "session policy"
 	case SCP:
-		return "a service control policy"
+		return "a", "service control policy"
 	case RCP:
-		return "a resource control policy"
+		return "a", "resource control policy"
 	}
-	return "an identity-based policy"
-}
-
-// none names policies of the type after the word no.
-func (t SourceType) none() string {
-	switch t {
-	case Resource:
-		return "resource-based policy"
-	case Trust:
-		return "role trust policy"
-	case Boundary:
-		return "permissions boundary"
-	case Session:
-		return "session policy"
-	}
-	return "identity-based policy"
+	return "an", "identity-based policy"
 }

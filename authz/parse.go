@@ -4,6 +4,9 @@ package authz
 func Parse(text string, kind Kind) (*Policy, error) {
 	root, err := readJSON(text)
 	if err != nil {
+		if kind == TrustPolicy {
+			err.Message = msgJSON
+		}
 		return nil, err.locate(text)
 	}
 	p := &parser{kind: kind, version: Version2008}
@@ -42,7 +45,6 @@ func (p *parser) document(root node) *Policy {
 	for _, m := range root.members {
 		switch m.name {
 		case "Version":
-			policy.hasVersion = true
 			p.version = p.text(m.value)
 			if p.version != Version2008 && p.version != Version2012 {
 				p.syntax(m.value.offset, "Version must be 2012-10-17 or 2008-10-17")
@@ -68,7 +70,6 @@ func (p *parser) document(root node) *Policy {
 func (p *parser) statementList(policy *Policy, n node) {
 	switch {
 	case n.kind == objectNode:
-		policy.single = true
 		policy.statements = []statement{p.statement(n)}
 	case n.kind == arrayNode && len(n.items) > 0:
 		policy.statements = make([]statement, 0, len(n.items))

@@ -19,7 +19,7 @@ func (p *parser) principals(s *statement, statement node, e elements) {
 	case n.kind == stringNode && n.text == "*":
 		s.principals = []principalMatcher{{kind: everyone, text: "*"}}
 	case n.kind == stringNode:
-		p.report(rankPrincipal, n.offset, msgBadPrincipal, quote(n.text))
+		p.badPrincipal(n.offset, "AWS", n.text)
 	case n.kind != objectNode:
 		p.syntax(n.offset, "Principal must be an object or \"*\"")
 	default:
@@ -46,14 +46,23 @@ func (p *parser) principalLists(s *statement, n node) {
 		for _, item := range p.texts(m.value) {
 			entry, ok := compile(item.text)
 			if !ok {
-				p.report(rankPrincipal, item.offset, msgBadPrincipal, quote(item.text))
+				p.badPrincipal(item.offset, m.name, item.text)
 			}
 			s.principals = append(s.principals, entry)
 		}
 	}
 	if len(s.principals) == 0 {
-		p.report(rankPrincipal, n.offset, msgBadPrincipal, "there is none")
+		p.report(rankPrincipal, n.offset, msgNoPrincipal, "there is none")
 	}
+}
+
+// badPrincipal reports an entry in the words of IAM or KMS.
+func (p *parser) badPrincipal(offset int, element, entry string) {
+	if p.kind == TrustPolicy {
+		p.report(rankPrincipal, offset, `Invalid principal in policy: "`+strings.ToUpper(element)+`":`+quote(entry), "")
+		return
+	}
+	p.report(rankPrincipal, offset, msgPrincipals, element+" "+quote(entry))
 }
 
 // awsPrincipal compiles an entry of the AWS list: *, an account (id or root ARN), a user, a role, a session of

@@ -67,7 +67,6 @@ func (p *parser) sid(s *statement, n *node) {
 	if n == nil {
 		return
 	}
-	s.hasSid = true
 	s.sid = p.text(*n)
 	if s.sid == "" || p.kind == ResourcePolicy {
 		return // in a key policy a Sid is any text

@@ -26,9 +26,7 @@ type Policy struct {
 	name       string
 	kind       Kind
 	version    string
-	hasVersion bool
 	id         string
-	single     bool // Statement was an object, not a list
 	statements []statement
 }
 
@@ -58,7 +56,6 @@ func (p *Policy) Len() int { return len(p.statements) }
 // statement is one compiled statement.
 type statement struct {
 	sid          string
-	hasSid       bool
 	deny         bool
 	notPrincipal bool
 	notAction    bool

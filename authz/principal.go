@@ -115,8 +115,7 @@ func named(own, parent bool) reach {
 	return notReached
 }
 
-// reach tells how strongly a statement takes in p. Documents without principals (identity policies) are only ever
-// consulted for those whom they are attached to.
+// reach tells how strongly a statement with principals takes in p.
 func (s *statement) reach(p *Principal) reach {
 	if s.notPrincipal {
 		return s.reachOthers(p)
@@ -131,7 +130,7 @@ func (s *statement) reach(p *Principal) reach {
 // reachOthers is reach of a NotPrincipal. A caller is several principals at once (account, role, session): a deny
 // spares them only if the list has them all, as AWS documents it; an allow takes them in only if it has none.
 func (s *statement) reachOthers(p *Principal) reach {
-	own, parent, account := p.ARN == "" && p.Name == "", p.SessionOf == "", p.Account == "" || p.Type == Root
+	own, parent, account := false, p.SessionOf == "", p.Account == "" || p.Type == Root
 	any := false
 	for i := range s.principals {
 		m := &s.principals[i]

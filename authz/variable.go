@@ -1,6 +1,9 @@
 package authz
 
-import "strings"
+import (
+	"strings"
+	"unicode"
+)
 
 // variableTokens compiles text that may have policy variables (version 2012-10-17 only): ${key}, ${key, 'default'},
 // and ${*} ${?} ${$} for the characters themselves. With wild, * and ? outside of them are wildcards. It returns
@@ -62,10 +65,12 @@ func parseVariable(body string) (token, bool) {
 	return t, !strings.Contains(t.fallback, "'")
 }
 
-// keyForm tells whether a text can name a context key: a service prefix, a colon and a name.
+// keyForm tells whether a text can name a context key: a service prefix, a colon and a name. The name may have
+// nearly any character, since it may have a tag's key or a key of an encryption context in it.
 func keyForm(key string) bool {
 	service, name, found := strings.Cut(key, ":")
-	return found && service != "" && name != "" && vendorForm(service) && !strings.ContainsAny(name, "${}'\x00\n\r\t")
+	return found && service != "" && name != "" && vendorForm(service) && !strings.Contains(name, "${") &&
+		strings.IndexFunc(name, unicode.IsControl) < 0
 }
 
 func joinLiterals(tokens []token) []token {
