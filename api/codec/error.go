@@ -29,10 +29,14 @@ func (e *Error) AppendJSON(b []byte) []byte {
 	return append(b, '}')
 }
 
-// AppendXML appends the body of a Query error. Namespace is the service's.
+// AppendXML appends the body of a Query error. Namespace is the service's, "" if the service is
+// not known.
 func (e *Error) AppendXML(b []byte, namespace, requestID string) []byte {
 	x := XML{buf: b}
-	root := `ErrorResponse xmlns="` + namespace + `"`
+	root := "ErrorResponse"
+	if namespace != "" {
+		root += ` xmlns="` + namespace + `"`
+	}
 	x.open(root)
 	x.open("Error")
 	kind := "Receiver"

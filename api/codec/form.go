@@ -1,7 +1,6 @@
 package codec
 
 import (
-	"bytes"
 	"cmp"
 	"slices"
 	"strconv"
@@ -41,14 +40,12 @@ type formEdge struct {
 
 // ParseForm reads an application/x-www-form-urlencoded body (WHATWG URL Standard, section 5.1) strictly: valid
 // escapes, valid UTF-8, no parameter twice, at most MaxParams parameters of at most MaxParts parts.
-func ParseForm(body []byte) (Form, *Error) {
+func ParseForm(text string) (Form, *Error) {
 	t := &formTree{nodes: make([]formNode, 1, 16), index: make(map[formEdge]int32, 16)}
 	f := Form{t: t}
 	count := 0
-	for len(body) > 0 {
-		var pair []byte
-		pair, body, _ = bytes.Cut(body, []byte{'&'})
-		if len(pair) == 0 {
+	for pair := range strings.SplitSeq(text, "&") {
+		if pair == "" {
 			continue
 		}
 		if count++; count > MaxParams {
@@ -68,8 +65,8 @@ func (f Form) Decode(in QueryInput) *Error {
 }
 
 // add puts one name=value pair into the tree.
-func (t *formTree) add(pair []byte) *Error {
-	rawName, rawValue, _ := bytes.Cut(pair, []byte{'='})
+func (t *formTree) add(pair string) *Error {
+	rawName, rawValue, _ := strings.Cut(pair, "=")
 	name, ok := unescapeForm(rawName)
 	if !ok || name == "" {
 		return malformedInput("Invalid parameter name")
@@ -107,9 +104,9 @@ func (t *formTree) child(parent int32, part string) int32 {
 }
 
 // unescapeForm undoes percent-encoding and "+", and refuses broken escapes and invalid UTF-8.
-func unescapeForm(raw []byte) (string, bool) {
-	if bytes.IndexByte(raw, '%') < 0 && bytes.IndexByte(raw, '+') < 0 {
-		return string(raw), utf8.Valid(raw)
+func unescapeForm(raw string) (string, bool) {
+	if !strings.ContainsAny(raw, "%+") {
+		return raw, utf8.ValidString(raw)
 	}
 	out := make([]byte, 0, len(raw))
 	for i := 0; i < len(raw); i++ {
@@ -145,10 +142,13 @@ func (f Form) At(part string) (Form, bool) {
 	return Form{f.t, node}, ok && f.t.err == nil
 }
 
-// Value is the value of the parameter whose name ends at f, and whether it was sent.
-func (f Form) Value() (string, bool) {
-	n := &f.t.nodes[f.node]
-	return n.value, n.set
+// Value is the value of the parameter part below f, as it was sent; "" when there is none.
+func (f Form) Value(part string) string {
+	at, ok := f.At(part)
+	if !ok {
+		return ""
+	}
+	return f.t.nodes[at.node].value
 }
 
 // Text is the value at f, "" when there is none. A parameter with parts below it is no scalar.

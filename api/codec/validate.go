@@ -25,7 +25,7 @@ type Rule struct {
 }
 
 // Validator collects violated constraints and words them as AWS does. The zero value is ready, and ready again after
-// Error. It is not safe for concurrent use.
+// Err. It is not safe for concurrent use.
 type Validator struct {
 	path  []step
 	count int
@@ -40,15 +40,15 @@ type step struct {
 	inMap bool
 }
 
-// Error is the ValidationException for what was found, nil if nothing was, and empties v.
-func (v *Validator) Error() *Error { return v.take("ValidationException") }
-
-// QueryError is Error with the code that Query services use.
-func (v *Validator) QueryError() *Error { return v.take("ValidationError") }
-
-func (v *Validator) take(code string) *Error {
+// Err is the error for what was found, nil if nothing was: a ValidationException, which Query services call
+// ValidationError. It empties v.
+func (v *Validator) Err(p Protocol) *Error {
 	if v.count == 0 {
 		return nil
+	}
+	code := "ValidationException"
+	if p == Query {
+		code = "ValidationError"
 	}
 	noun := " validation errors"
 	if v.count == 1 {

@@ -8,16 +8,15 @@ import (
 	"unicode/utf8"
 )
 
-// XML writes the body of a Query response. The name of an element may carry attributes: `Tags xmlns="http://..."`.
-// The zero value is ready; Response uses it again from the start.
+// XML writes XML elements. The name of an element may carry attributes: `Tags xmlns="http://..."`.
 type XML struct {
 	buf []byte
 }
 
-// Response writes a whole response: the operation's wrapper, its output if it has one, and the request id. The result
-// is valid until the next use of x.
-func (x *XML) Response(s *Service, op *Operation, out XMLOutput, requestID string) []byte {
-	x.buf = x.buf[:0]
+// AppendResponse appends the body of a Query response: the operation's wrapper, its output if it has one, and the
+// request id.
+func AppendResponse(b []byte, s *Service, op *Operation, out XMLOutput, requestID string) []byte {
+	x := &XML{buf: b}
 	root := op.Name + `Response xmlns="` + s.Namespace + `"`
 	x.open(root)
 	if op.ResultWrapper != "" && out != nil {
