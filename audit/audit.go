@@ -68,6 +68,7 @@ type Log struct {
 	// The flusher's.
 	writer *writer
 	batch  []*entry
+	crowd  int
 	outage *outage // not nil while lines cannot be written
 
 	failure atomic.Pointer[error] // outage's cause

@@ -2,13 +2,15 @@ package audit
 
 import (
 	"errors"
+	"runtime"
 	"sync"
 )
 
 // Bounds of the queue, in bytes of lines.
 const (
-	maxBatch  = 1 << 20  // handed over in one write(2)
-	maxQueued = 16 << 20 // waiting while a write hangs; what comes then is refused
+	maxBatch    = 1 << 20 // handed over in one write(2)
+	crowdMemory = 16
+	maxQueued   = 16 << 20 // waiting while a write hangs; what comes then is refused
 )
 
 // entry is one line on its way into the log. It belongs to its writer until it is queued, to the flusher until the flusher
@@ -98,11 +100,18 @@ func (q *queue) leave(e *entry) bool {
 func (l *Log) lead(own *entry) {
 	q := &l.queue
 	for done := own == nil; ; {
+		if l.crowd > 0 {
+			runtime.Gosched() // let the others queue up: one long write is much cheaper than many short ones
+		}
 		q.mu.Lock()
 		l.batch = q.take(l.batch[:0])
 		q.mu.Unlock()
 
 		l.flush(l.batch)
+		l.crowd = max(l.crowd-1, 0)
+		if len(l.batch) > 1 {
+			l.crowd = crowdMemory
+		}
 		done = q.settle(l.batch, own) || done
 
 		q.mu.Lock()

@@ -11,7 +11,12 @@ import (
 func appendText(b []byte, s string, limit int) []byte {
 	b = append(b, '"')
 	if len(s) <= limit {
-		return append(appendEscaped(b, s), '"')
+		if plainPrefix(s) == len(s) {
+			b = append(b, s...)
+		} else {
+			b = appendEscaped(b, s)
+		}
+		return append(b, '"')
 	}
 	cut := limit
 	for cut > limit-utf8.UTFMax && !utf8.RuneStart(s[cut]) {
@@ -56,22 +61,30 @@ func appendRune(b []byte, r rune, size int) []byte {
 
 // plainPrefix gives the length of the longest prefix of s that stands for itself in JSON: printable ASCII but for the
 // quote and the backslash. It looks at eight bytes at a time, since nearly all of a record goes through it.
-func plainPrefix(s string) int {
+func plainPrefix[T string | []byte](s T) int {
 	const ones, highs = 0x0101010101010101, 0x8080808080808080
-	i := 0
-	for ; i+8 <= len(s); i += 8 {
-		x := uint64(s[i]) | uint64(s[i+1])<<8 | uint64(s[i+2])<<16 | uint64(s[i+3])<<24 |
-			uint64(s[i+4])<<32 | uint64(s[i+5])<<40 | uint64(s[i+6])<<48 | uint64(s[i+7])<<56
-		// Each term has a high bit somewhere if and only if x has a byte that is: above 0x7f, below 0x20, 0x7f, quote, backslash
-		// (given that no earlier term has one).
+	for i := 0; len(s) >= 8; {
+		w := s[i : i+8]
+		x := uint64(w[0]) | uint64(w[1])<<8 | uint64(w[2])<<16 | uint64(w[3])<<24 |
+			uint64(w[4])<<32 | uint64(w[5])<<40 | uint64(w[6])<<48 | uint64(w[7])<<56
+		// Each term has some high bit if, and as long as the terms before have none only if, x has a byte that is, in this
+		// order: above 0x7f, below 0x20, 0x7f, a quote, a backslash.
 		if (x|(x-ones*0x20)|(x+ones)|((x^ones*'"')-ones)|((x^ones*'\\')-ones))&highs != 0 {
-			break
+			return i + plainBytes(s[i:])
 		}
+		if i == len(s)-8 {
+			return len(s)
+		}
+		i = min(i+8, len(s)-8) // the last eight may overlap those before
 	}
-	for ; i < len(s); i++ {
+	return plainBytes(s)
+}
+
+func plainBytes[T string | []byte](s T) int {
+	for i := range len(s) {
 		if c := s[i]; c < 0x20 || c >= 0x7f || c == '"' || c == '\\' {
-			break
+			return i
 		}
 	}
-	return i
+	return len(s)
 }
