@@ -130,6 +130,9 @@ func (t Token) validate() error {
 			return fmt.Errorf("%s has %d bytes, want %d to %d", f.name, f.len, f.min, f.max)
 		}
 	}
+	if !printable(t.KeyID) || !printable(string(t.Spec)) || !printable(string(t.Purpose)) {
+		return errors.New("a name in it is not printable ASCII")
+	}
 	if t.Custody != InDevice && t.Custody != InHost {
 		return errors.New("unknown custody")
 	}
@@ -137,6 +140,15 @@ func (t Token) validate() error {
 		return errors.New("domain key version is 0")
 	}
 	return nil
+}
+
+func printable(s string) bool {
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] > '~' {
+			return false
+		}
+	}
+	return true
 }
 
 func appendBytes[T ~string | ~[]byte](b []byte, v T) []byte {

@@ -76,6 +76,9 @@ func TestTokenBounds(t *testing.T) {
 	for name, change := range map[string]func(*Token){
 		"no key id":           func(t *Token) { t.KeyID = "" },
 		"key id too long":     func(t *Token) { t.KeyID = strings.Repeat("k", maxKeyID+1) },
+		"NUL in key id":       func(t *Token) { t.KeyID = "a\x00b" },
+		"newline in spec":     func(t *Token) { t.Spec = "S\n" },
+		"umlaut in purpose":   func(t *Token) { t.Purpose = "ä" },
 		"no spec":             func(t *Token) { t.Spec = "" },
 		"no purpose":          func(t *Token) { t.Purpose = "" },
 		"unknown custody":     func(t *Token) { t.Custody = "pocket" },
