@@ -21,7 +21,8 @@ func (c *Client) Open(_ context.Context, token []byte) (hsm.Key, error) {
 	case hsm.ECCNISTP256:
 		return &signingKey{k}, nil
 	}
-	return nil, fmt.Errorf("%w: key spec %q", hsm.ErrUnsupported, t.Spec)
+	// Nobody has authenticated the token yet: the spec may be one that we lack, or no spec at all.
+	return nil, fmt.Errorf("%w: key spec %q is %w", hsm.ErrToken, t.Spec, hsm.ErrUnsupported)
 }
 
 // key is what the keys of all specs have in common. It holds nothing that Close would have to release.

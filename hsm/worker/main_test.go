@@ -1,0 +1,165 @@
+package worker_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"ostiary.dev/hsm"
+	"ostiary.dev/hsm/hsmtest"
+	"ostiary.dev/hsm/worker"
+)
+
+// The tests' worker is this test binary once more: real processes and sockets, with a software device behind them. The
+// first argument says how it behaves.
+const workerWord = "as-device-worker"
+
+// domainKey is the same in every worker, so that tokens survive a worker.
+var domainKey = []byte("domain key of the worker tests..")
+
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == workerWord {
+		os.Exit(beWorker(os.Args[2:]))
+	}
+	os.Exit(m.Run())
+}
+
+// beWorker serves on descriptor 3. Behaviour is a list of words such as delay=5ms.
+func beWorker(behaviour []string) int {
+	hook := &faults{}
+	for _, word := range behaviour {
+		name, value, _ := strings.Cut(word, "=")
+		if err := hook.set(name, value); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 2
+		}
+	}
+	conn := os.NewFile(3, "daemon")
+	if hook.garbage != "" {
+		time.Sleep(10 * time.Millisecond)
+		fmt.Fprint(conn, hook.garbage)
+	}
+	err := worker.Serve(context.Background(), conn, func(context.Context, worker.Settings) (hsm.Backend, error) {
+		if hook.startError != nil {
+			hook.startError.Message += " " + strconv.Itoa(os.Getpid())
+			return nil, hook.startError
+		}
+		time.Sleep(hook.startDelay)
+		return hsmtest.NewMemory(hsmtest.MemoryConfig{DomainKey: domainKey, Hook: hook.call})
+	})
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "worker:", err)
+		return 1
+	}
+	return 0
+}
+
+// faults is how a test's worker misbehaves.
+type faults struct {
+	startError *worker.StartError
+	startDelay time.Duration
+	delay      time.Duration
+	hangAt     uint64
+	fatalAt    uint64
+	exitAt     uint64
+	garbage    string
+}
+
+func (f *faults) set(name, value string) (err error) {
+	switch name {
+	case "start-error":
+		f.startError = &worker.StartError{Kind: worker.StartKind(value), Message: "as the test wants, from process"}
+	case "start-delay":
+		f.startDelay, err = time.ParseDuration(value)
+	case "delay":
+		f.delay, err = time.ParseDuration(value)
+	case "hang-at":
+		f.hangAt, err = strconv.ParseUint(value, 10, 64)
+	case "fatal-at":
+		f.fatalAt, err = strconv.ParseUint(value, 10, 64)
+	case "exit-at":
+		f.exitAt, err = strconv.ParseUint(value, 10, 64)
+	case "garbage":
+		f.garbage = value
+	case "say":
+		fmt.Fprintln(os.Stderr, value)
+		slog.New(slog.NewJSONHandler(os.Stderr, nil)).Info("structured", "answer", 42)
+	case "leave":
+		os.Exit(3)
+	default:
+		err = fmt.Errorf("unknown behaviour %q", name)
+	}
+	return err
+}
+
+func (f *faults) call(_ context.Context, op string, n uint64) error {
+	time.Sleep(f.delay)
+	switch n {
+	case f.hangAt:
+		select {}
+	case f.fatalAt:
+		return fatal{errors.New("the device fell over")}
+	case f.exitAt:
+		syscall.Kill(os.Getpid(), syscall.SIGKILL)
+	}
+	return nil
+}
+
+type fatal struct{ error }
+
+func (fatal) Fatal() bool { return true }
+
+// config is for a worker of this binary.
+func config(t testing.TB, behaviour ...string) worker.Config {
+	t.Helper()
+	program, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return worker.Config{
+		Program: program,
+		Args:    append([]string{workerWord}, behaviour...),
+		Settings: worker.Settings{
+			Library: "/nowhere/library.so", TokenLabel: "test", PINFile: t.TempDir() + "/pin", Sessions: 2,
+		},
+		Log: slog.New(slog.NewTextHandler(testWriter{t}, nil)),
+	}
+}
+
+// testWriter puts the log with the test's output.
+type testWriter struct{ testing.TB }
+
+func (w testWriter) Write(b []byte) (int, error) {
+	w.Logf("%s", b)
+	return len(b), nil
+}
+
+func start(t testing.TB, cfg worker.Config) *worker.Client {
+	t.Helper()
+	c, err := worker.Start(t.Context(), cfg)
+	if err != nil {
+		t.Fatalf("Start: %v", err)
+	}
+	t.Cleanup(func() { c.Close() })
+	return c
+}
+
+func newKey(t testing.TB, b hsm.Backend) (hsm.Key, hsm.Sealer) {
+	t.Helper()
+	token, err := b.Generate(t.Context(), hsm.KeyRequest{KeyID: "key", Spec: hsm.SymmetricDefault, Purpose: hsm.PurposeKMS})
+	if err != nil {
+		t.Fatalf("Generate: %v", err)
+	}
+	k, err := b.Open(t.Context(), token)
+	if err != nil {
+		t.Fatalf("Open: %v", err)
+	}
+	return k, k.(hsm.Sealer)
+}
