@@ -127,8 +127,8 @@ type Status struct {
 	CachedHandles int    // backing keys now held in the device's session
 	HandleHits    uint64
 	HandleMisses  uint64
-	DeviceCalls   uint64   // calls into the device's library since it was opened
-	Specs         []Spec   // key specs that passed their known-answer probe
-	WorkerPID     int      // the process that holds the device, 0 if it is this one
-	Restarts      uint64   // times the worker process was replaced
+	DeviceCalls   uint64 // calls into the device's library since it was opened
+	Specs         []Spec // key specs that passed their known-answer probe
+	WorkerPID     int    // the process that holds the device, 0 if it is this one
+	Restarts      uint64 // times the worker process was replaced
 }

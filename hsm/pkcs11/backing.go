@@ -2,8 +2,8 @@ package pkcs11
 
 import (
 	"crypto/ecdsa"
+	"crypto/elliptic"
 	"crypto/hmac"
-	"crypto/rand"
 	"crypto/sha256"
 	"crypto/x509"
 	"fmt"
@@ -14,11 +14,12 @@ import (
 )
 
 const (
-	symmetricSize    = 32                // bytes of a SYMMETRIC_DEFAULT secret
-	symmetricWrapped = symmetricSize + 8 // RFC 5649, 4.1: the padded key and one more block of 8 bytes
-	digestSize       = sha256.Size       // bytes of the one digest that P-256 signs (KMS: ECDSA_SHA_256)
-	signatureSize    = 64                // bytes of r || s (PKCS#11 2.40, 2.3.1)
-	maxWrapped       = 8 << 10           // bytes, as package hsm bounds them
+	symmetricSize    = 32 // bytes of a SYMMETRIC_DEFAULT secret
+	kwpOverhead      = 8  // bytes of AES-KWP beyond the padded key (RFC 5649, 4.1)
+	symmetricWrapped = symmetricSize + kwpOverhead
+	digestSize       = sha256.Size // bytes of the one digest that P-256 signs (KMS: ECDSA_SHA_256)
+	signatureSize    = 64          // bytes of r || s (PKCS#11 2.40, 2.3.1)
+	maxWrapped       = 8 << 10     // bytes, as package hsm bounds them
 )
 
 // Inputs of the HMAC under a symmetric backing key. Messages begin with 00 00 00 01 (package message), these do not.
@@ -173,8 +174,11 @@ func (d *Device) unwrap(t hsm.Token, keys domainKeys) (*backingKey, error) {
 	case hsm.ECCNISTP256:
 		public, err := x509.ParsePKIXPublicKey(t.PublicKey)
 		p256, ok := public.(*ecdsa.PublicKey)
-		if err != nil || !ok || p256.Curve.Params().BitSize != 256 {
+		if err != nil || !ok || p256.Curve != elliptic.P256() {
 			return nil, fmt.Errorf("%w: its public key is not one of P-256", hsm.ErrToken)
+		}
+		if int(t.Length) != len(t.Wrapped)-kwpOverhead {
+			return nil, fmt.Errorf("%w: %d wrapped bytes for a key of %d", hsm.ErrToken, len(t.Wrapped), t.Length)
 		}
 		k.public = p256
 	default:
@@ -223,32 +227,41 @@ func (d *Device) roundTrip(keys domainKeys) error {
 	return nil
 }
 
-// prove compares what the device now holds with what the token says: the keyed check value of a secret, a signature of a
-// private key. Encrypting under the wrong key is the one mistake that cannot be made good. The caller holds ownerMu.
+// prove compares what the device now holds with what the token says. Encrypting under the wrong key is the one mistake that
+// cannot be made good. The caller holds ownerMu.
 func (d *Device) prove(k *backingKey) error {
 	if k.public == nil {
-		check, err := d.ownerHMAC(k.object, checkInput(k.token))
-		if err != nil {
-			return unusable(err)
-		}
-		if !hmac.Equal(check, k.token.Check) {
-			return fmt.Errorf("%w: it opens to other material than it says", hsm.ErrToken)
-		}
-		return nil
+		return d.proveSymmetric(k)
 	}
-	var digest [digestSize]byte
-	rand.Read(digest[:])
-	var raw [signatureSize]byte
-	n, err := d.lib.sign(d.owner, p11.CKM_ECDSA, k.object, digest[:], raw[:])
+	return d.proveP256(k)
+}
+
+// proveSymmetric compares the keyed check value.
+func (d *Device) proveSymmetric(k *backingKey) error {
+	check, err := d.ownerHMAC(k.object, checkInput(k.token))
+	if err != nil {
+		return unusable(err)
+	}
+	if !hmac.Equal(check, k.token.Check) {
+		return fmt.Errorf("%w: it opens to other material than it says", hsm.ErrToken)
+	}
+	return nil
+}
+
+// proveP256 wants two signatures to verify: the check value, by which the private key has accepted the rest of the token when
+// it was made, and one that it makes now.
+func (d *Device) proveP256(k *backingKey) error {
+	digest := sha256.Sum256(checkInput(k.token))
+	var now [signatureSize]byte
+	n, err := d.lib.sign(d.owner, p11.CKM_ECDSA, k.object, digest[:], now[:])
 	if err != nil {
 		return unusable(d.fuse.check(err))
 	}
-	signature, err := encodeECDSA(raw[:n])
-	if err != nil {
-		return err
-	}
-	if !ecdsa.VerifyASN1(k.public, digest[:], signature) {
-		return fmt.Errorf("%w: its private key is not that of its public key", hsm.ErrToken)
+	for _, raw := range [][]byte{k.token.Check, now[:n]} {
+		signature, err := encodeECDSA(raw)
+		if err != nil || !ecdsa.VerifyASN1(k.public, digest[:], signature) {
+			return fmt.Errorf("%w: its private key is not that of its public key", hsm.ErrToken)
+		}
 	}
 	return nil
 }
@@ -285,8 +298,8 @@ func (d *Device) destroyLocked(o object) {
 // materialInput is what a symmetric key's material id is the HMAC of.
 func materialInput(keyID string) []byte { return append([]byte(materialLabel), keyID...) }
 
-// checkInput is what a symmetric key's check value is the HMAC of: the uses that the material was made for. 0x00 is in no
-// spec or purpose.
+// checkInput is what a key's check value covers: the name and the uses that the material was made for. 0x00 is in none of them
+// (package hsm).
 func checkInput(t hsm.Token) []byte {
 	in := append([]byte(checkLabel), t.Spec...)
 	in = append(append(in, 0), t.Purpose...)

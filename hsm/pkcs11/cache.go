@@ -166,11 +166,11 @@ func (c *cache) destroyAll(surplus []*entry) {
 	}
 }
 
-// stats gives the number of keys held, and of acquires that found and did not find theirs.
-func (c *cache) stats() (live int, hits, misses uint64) {
+// stats gives the number of keys cached, and of acquires that found and did not find theirs.
+func (c *cache) stats() (cached int, hits, misses uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.live, c.hits, c.misses
+	return len(c.entries), c.hits, c.misses
 }
 
 // entryList is a list of entries through their own links, so that a use of a key allocates nothing.

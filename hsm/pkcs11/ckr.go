@@ -96,6 +96,9 @@ type Fatal struct{ Err error }
 
 func (f *Fatal) Error() string { return "the device is lost to this process: " + f.Err.Error() }
 
+// Fatal is true: it lets a process that does not import this package know what it has to do.
+func (f *Fatal) Fatal() bool { return true }
+
 // Unwrap gives the cause and hsm.ErrUnavailable.
 func (f *Fatal) Unwrap() []error { return []error{f.Err, hsm.ErrUnavailable} }
 

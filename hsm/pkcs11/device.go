@@ -101,13 +101,13 @@ func (d *Device) Status(ctx context.Context) (hsm.Status, error) {
 	if err := d.ready(ctx); err != nil {
 		return hsm.Status{}, err
 	}
-	live, hits, misses := d.cache.stats()
+	cached, hits, misses := d.cache.stats()
 	return hsm.Status{
 		Library:       d.name,
 		TokenLabel:    d.place.info.Label,
 		TokenSerial:   d.place.info.SerialNumber,
 		DomainKey:     d.current.version,
-		CachedHandles: live,
+		CachedHandles: cached,
 		HandleHits:    hits,
 		HandleMisses:  misses,
 		DeviceCalls:   d.lib.calls.Load(),

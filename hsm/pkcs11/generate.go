@@ -10,6 +10,7 @@ import (
 	"encoding/asn1"
 	"fmt"
 	"slices"
+	"strings"
 
 	p11 "github.com/miekg/pkcs11"
 
@@ -25,8 +26,8 @@ func (d *Device) Generate(ctx context.Context, r hsm.KeyRequest) ([]byte, error)
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("%w: %w", hsm.ErrUnavailable, err)
 	}
-	if !slices.Contains(d.specs, r.Spec) {
-		return nil, fmt.Errorf("%w: key spec %s", hsm.ErrUnsupported, r.Spec)
+	if err := d.checkRequest(r); err != nil {
+		return nil, err
 	}
 	token, err := d.newToken(r)
 	if err != nil {
@@ -38,6 +39,20 @@ func (d *Device) Generate(ctx context.Context, r hsm.KeyRequest) ([]byte, error)
 	}
 	d.cache.release(e)
 	return token, nil
+}
+
+func (d *Device) checkRequest(r hsm.KeyRequest) error {
+	switch {
+	case len(r.KeyID) < 1 || len(r.KeyID) > 128:
+		return fmt.Errorf("key id of %d bytes, want 1 to 128", len(r.KeyID))
+	case strings.ContainsFunc(r.KeyID, func(c rune) bool { return c < ' ' || c > '~' }):
+		return fmt.Errorf("key id %q is not printable ASCII", r.KeyID)
+	case !slices.Contains([]hsm.Purpose{hsm.PurposeKMS, hsm.PurposeHostRoot, hsm.PurposeCA}, r.Purpose):
+		return fmt.Errorf("%w: purpose %.64q", hsm.ErrUnsupported, r.Purpose)
+	case !slices.Contains(d.specs, r.Spec):
+		return fmt.Errorf("%w: key spec %.64q", hsm.ErrUnsupported, r.Spec)
+	}
+	return nil
 }
 
 // newToken makes a backing key and gives its token. Whatever happens, no extractable object stays behind.
@@ -93,8 +108,9 @@ func (d *Device) makeSymmetric(t *hsm.Token) error {
 	return err
 }
 
-// makeP256 fills t from a new key pair. Length stays 0: the PKCS#8 structure says where it ends, and nobody outside the
-// device has seen it. The caller holds ownerMu.
+// makeP256 fills t from a new key pair. Its check value is a signature by the private key as it was generated. Its length
+// counts the padding of RFC 5649: nobody outside the device has seen the PKCS#8 structure inside, which says itself where it
+// ends. The caller holds ownerMu.
 func (d *Device) makeP256(t *hsm.Token) error {
 	templates := d.templates[t.Spec]
 	pub, priv, err := d.lib.generatePair(d.owner, p11.CKM_EC_KEY_PAIR_GEN, templates.public, templates.generate)
@@ -115,7 +131,13 @@ func (d *Device) makeP256(t *hsm.Token) error {
 		return err
 	}
 	t.MaterialID = sha256.Sum256(append([]byte(publicLabel), t.PublicKey...))
+	digest := sha256.Sum256(checkInput(*t))
+	t.Check = make([]byte, signatureSize)
+	if _, err = d.lib.sign(d.owner, p11.CKM_ECDSA, priv, digest[:], t.Check); err != nil {
+		return err
+	}
 	t.Wrapped, err = d.wrap(d.current, priv)
+	t.Length = uint32(max(0, len(t.Wrapped)-kwpOverhead))
 	return err
 }
 
