@@ -26,7 +26,7 @@ func (g *generator) audit(t string, s *shape, root bool) {
 // auditMember is the statement that writes a member, with %s for its name and value, "" for what is left out.
 func (g *generator) auditMember(r ref) string {
 	s := g.m.Shapes[r.Shape]
-	if s.Sensitive || s.Type == "blob" || s.Document {
+	if s.Sensitive || s.Type == "blob" {
 		return ""
 	}
 	if s.Enum != nil {

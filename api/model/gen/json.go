@@ -32,9 +32,6 @@ func (g *generator) readJSON(r ref) string {
 	}
 	switch s.Type {
 	case "structure":
-		if s.Document {
-			return "r.Document()"
-		}
 		return fmt.Sprintf("codec.JSONStruct[%s](r)", exported(r.Shape))
 	case "list":
 		return fmt.Sprintf("codec.JSONList(r, %s)", g.jsonElement(*s.Member))
@@ -101,9 +98,6 @@ func (g *generator) writeJSON(r ref, args string) string {
 	}
 	switch s.Type {
 	case "structure":
-		if s.Document {
-			return "MemberDocument(" + args + ")"
-		}
 		return "MemberStruct(" + args + ")"
 	case "list":
 		return "MemberList(" + args + ", " + g.jsonAppender(*s.Member) + ")"

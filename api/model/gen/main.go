@@ -6,6 +6,8 @@
 // command writes types, readers, writers, constraints, audit forms and the operation table, only for the protocol that
 // the service speaks, and only for the direction in which a shape travels. The same input gives the same output,
 // byte for byte.
+//
+// The same code is also made for the models in fixtures/protocols, below api/model/internal/vectors, for tests only.
 package main
 
 import (
@@ -59,5 +61,6 @@ func generate(root string) ([]output, error) {
 		}
 		all = append(all, out)
 	}
-	return all, nil
+	vectors, err := generateVectors(filepath.Join(root, "..", "..", "fixtures", "protocols"))
+	return append(all, vectors...), err
 }

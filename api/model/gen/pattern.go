@@ -34,21 +34,13 @@ func pattern(source string) (string, error) {
 	return fmt.Sprintf("&codec.Pattern{Source: %q, Expr: %q}", source, expr), nil
 }
 
-var (
-	supplementary = regexp.MustCompile(`\\u([0-9A-F]{5})`)
-	basic         = regexp.MustCompile(`\\u([0-9A-F]{4})`)
-	surrogates    = regexp.MustCompile(`-\\x\{D7FF\}\\x\{E000\}`)
-)
+// codePoint finds the escapes of code points. The models write \u10000 and \u10FFFF for the ends of the supplementary
+// planes (to Java they would be four digits and a character).
+var codePoint = regexp.MustCompile(`\\u(10FFFF|10000|[0-9A-F]{4})`)
 
-// translate turns a Java pattern into Go's syntax. \u10000 and \u10FFFF are meant as code points (to Java they are
-// four digits and a letter). Java's \s has a vertical tab that Go's lacks.
+// translate turns a Java pattern into Go's syntax. Java's \s has a vertical tab that Go's lacks.
 func translate(source string) string {
-	s := supplementary.ReplaceAllString(source, `\x{$1}`)
-	s = strings.ReplaceAll(s, `\u10FFFF`, `\x{10FFFF}`)
-	s = strings.ReplaceAll(s, `\x{10FFF}F`, `\x{10FFFF}`)
-	s = basic.ReplaceAllString(s, `\x{$1}`)
-	s = surrogates.ReplaceAllString(s, `-\x{D7FF}\x{E000}`)
-	return strings.ReplaceAll(s, `\s`, `\t\n\v\f\r `)
+	return strings.ReplaceAll(codePoint.ReplaceAllString(source, `\x{$1}`), `\s`, `\t\n\v\f\r `)
 }
 
 // repeatedClass says whether the expression is one class of characters any number of times, or at least once.
@@ -86,8 +78,11 @@ func highLiteral(high [][2]rune) string {
 	}
 	var b strings.Builder
 	b.WriteString(", High: [][2]rune{")
-	for _, r := range high {
-		fmt.Fprintf(&b, "{%#x, %#x},", r[0], r[1])
+	for i, r := range high {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		fmt.Fprintf(&b, "{%#x, %#x}", r[0], r[1])
 	}
 	b.WriteString("}")
 	return b.String()

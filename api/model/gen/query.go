@@ -100,11 +100,21 @@ func (g *generator) appendXML(t string, s *shape) {
 	fmt.Fprintf(&b, "// AppendXML writes the members.\nfunc (v *%s) AppendXML(x *codec.XML) {\n", t)
 	for _, member := range s.memberNames() {
 		r := s.Members[member]
-		name := fmt.Sprintf("%q", wireName(member, r)+r.XMLNamespace.attribute())
+		name := fmt.Sprintf("%q", wireName(member, r)+g.attribute(r))
 		fmt.Fprintln(&b, g.writeXML(r, name, "v."+exported(member)))
 	}
 	b.WriteString("}\n")
 	g.file("encode").add("%s", b.String())
+}
+
+// attribute is the xmlns attribute of a member's element: the member's own, or, where the member is a flattened list
+// and so its element is the list element's, that one's.
+func (g *generator) attribute(r ref) string {
+	s := g.m.Shapes[r.Shape]
+	if s.Type == "list" && listMember(r, s) == "" && s.Member.XMLNamespace.URI != "" {
+		return s.Member.XMLNamespace.attribute()
+	}
+	return r.XMLNamespace.attribute()
 }
 
 // writeXML is the statement that writes a member.

@@ -12,7 +12,7 @@ type generator struct {
 	m       *model
 	inputs  map[string]bool // shapes that clients send
 	outputs map[string]bool // shapes that clients get
-	roots   map[string]string
+	roots   map[string]string // what a whole input or output is, as the end of a sentence
 	files   map[string]*file
 	loose   bool // vectors: element types that no service sends may go without constraints and audit
 	err     error
@@ -42,15 +42,23 @@ func newGenerator(m *model) *generator {
 		roots:   map[string]string{},
 		files:   map[string]*file{},
 	}
-	for name, op := range m.Operations {
-		if op.Input != nil {
-			g.roots[op.Input.Shape] = "is the input of " + name
-		}
-		if op.Output != nil {
-			g.roots[op.Output.Shape] = "is the output of " + name
-		}
+	for _, name := range slices.Sorted(maps.Keys(m.Operations)) {
+		op := m.Operations[name]
+		g.root(op.Input, "is the input of ", name)
+		g.root(op.Output, "is the output of ", name)
 	}
 	return g
+}
+
+// root notes that a shape is an operation's whole input or output.
+func (g *generator) root(r *ref, what, operation string) {
+	switch {
+	case r == nil:
+	case g.roots[r.Shape] == "":
+		g.roots[r.Shape] = what + operation
+	default:
+		g.roots[r.Shape] += " and " + operation
+	}
 }
 
 // generateService makes the package of one service.
@@ -102,7 +110,7 @@ func (g *generator) shapes() {
 			continue
 		}
 		if s.Document {
-			continue
+			g.fail("shape %s: documents are not supported", name)
 		}
 		g.structure(name, s)
 	}
@@ -176,16 +184,13 @@ func (g *generator) isPointer(s *shape) bool {
 	case "list", "map", "blob":
 		return false
 	}
-	return s.Enum == nil && !s.Document
+	return s.Enum == nil
 }
 
 // elementType is the Go type of an element of a list or a map.
 func (g *generator) elementType(r ref) string {
 	s := g.m.Shapes[r.Shape]
 	if s.Enum != nil || s.Type == "structure" {
-		if s.Document {
-			return "codec.Document"
-		}
 		return exported(r.Shape)
 	}
 	switch s.Type {

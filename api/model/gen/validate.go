@@ -76,9 +76,6 @@ func (g *generator) check(r ref, name, field string) string {
 	s, rule := g.m.Shapes[r.Shape], g.ruleOf(r.Shape)
 	switch s.Type {
 	case "structure":
-		if s.Document {
-			return ""
-		}
 		return fmt.Sprintf("if %s != nil {\nc.Enter(%s)\n%s.Validate(c)\nc.Leave()\n}\n", field, name, field)
 	case "list":
 		return g.checkList(s, name, field, rule)

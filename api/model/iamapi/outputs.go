@@ -153,7 +153,7 @@ type GetAccountSummaryResponse struct {
 	SummaryMap map[string]int32
 }
 
-// GetContextKeysForPolicyResponse is the output of GetContextKeysForPrincipalPolicy.
+// GetContextKeysForPolicyResponse is the output of GetContextKeysForCustomPolicy and GetContextKeysForPrincipalPolicy.
 type GetContextKeysForPolicyResponse struct {
 	ContextKeyNames []string
 }
@@ -578,7 +578,7 @@ type ResetServiceSpecificCredentialResponse struct {
 	ServiceSpecificCredential *ServiceSpecificCredential
 }
 
-// SimulatePolicyResponse is the output of SimulatePrincipalPolicy.
+// SimulatePolicyResponse is the output of SimulateCustomPolicy and SimulatePrincipalPolicy.
 type SimulatePolicyResponse struct {
 	EvaluationResults []EvaluationResult
 	IsTruncated       *bool

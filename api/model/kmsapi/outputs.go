@@ -185,7 +185,7 @@ type ListAliasesResponse struct {
 	Truncated  *bool
 }
 
-// ListGrantsResponse is the output of ListRetirableGrants.
+// ListGrantsResponse is the output of ListGrants and ListRetirableGrants.
 type ListGrantsResponse struct {
 	Grants     []GrantListEntry
 	NextMarker *string
