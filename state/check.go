@@ -6,21 +6,26 @@ import (
 	"unicode/utf8"
 )
 
-// Limits of what records hold. They keep entries and snapshots bounded; services apply AWS's own rules, which are
-// narrower, and answer with AWS's messages. MaxTags and MaxAliasesPerKey are AWS's quotas and are refused here,
-// because only the state can count.
+// The quotas of AWS KMS that are refused here, because only the state can count.
 const (
-	MaxTags          = 50        // on a key
-	MaxAliasesPerKey = 50        //
-	MaxVersions      = 256       // of a key
-	MaxToken         = 16 << 10  // bytes
-	MaxTokens        = 512 << 10 // bytes, all tokens of a key together
-	MaxDocument      = 128 << 10 // bytes of a policy
-	MaxPolicies      = 100       // inline policies of a user
-	MaxDescription   = 8192      // characters
-	MaxRegions       = 64        // of a cluster
-	MaxPendingWindow = 365       // days
+	MaxTags          = 50 // on a key
+	MaxAliasesPerKey = 50
+)
+
+// Limits of what records hold, to keep entries and snapshots bounded. Services apply AWS's own rules, which are
+// narrower, and answer with AWS's messages.
+const (
 	maxName          = 256       // characters of whatever names something
+	maxDescription   = 8192      // characters
+	maxDocument      = 128 << 10 // bytes of a policy
+	maxPolicies      = 100       // inline policies of a user
+	maxDocuments     = 512 << 10 // bytes, all inline policies of a user together
+	maxVersions      = 256       // of a key
+	maxToken         = 16 << 10  // bytes
+	maxTokens        = 512 << 10 // bytes, all tokens of a key together
+	maxPendingWindow = 365       // days
+	maxUntagged      = 1 << 10   // tag keys of one UntagKey
+	maxRegions       = 64        // of a cluster
 	maxSealed        = 4 << 10   // bytes of a sealed secret
 	maxCertificate   = 16 << 10  // bytes
 )
@@ -96,16 +101,16 @@ func checkDocument(d *Document) *Refusal {
 }
 
 func checkPolicy(text string) *Refusal {
-	if len(text) == 0 || len(text) > MaxDocument {
-		return invalid("policy has %d bytes, not 1 to %d", len(text), MaxDocument)
+	if len(text) == 0 || len(text) > maxDocument {
+		return invalid("policy has %d bytes, not 1 to %d", len(text), maxDocument)
 	}
-	return checkText("policy", text, 1, MaxDocument)
+	return checkText("policy", text, 1, maxDocument)
 }
 
 // checkTags wants tags sorted by key, each key once.
 func checkTags(tags []Tag) *Refusal {
 	if len(tags) > MaxTags {
-		return invalid("%d tags, not at most %d", len(tags), MaxTags)
+		return &Refusal{Code: CodeLimitExceeded, Detail: "too many tags"}
 	}
 	for i, t := range tags {
 		if i > 0 && tags[i-1].Key >= t.Key {
@@ -119,8 +124,8 @@ func checkTags(tags []Tag) *Refusal {
 }
 
 func checkVersions(versions []Version) *Refusal {
-	if len(versions) == 0 || len(versions) > MaxVersions {
-		return invalid("%d versions, not 1 to %d", len(versions), MaxVersions)
+	if len(versions) == 0 || len(versions) > maxVersions {
+		return invalid("%d versions, not 1 to %d", len(versions), maxVersions)
 	}
 	seen := make(map[[32]byte]bool, len(versions))
 	size := 0
@@ -130,12 +135,12 @@ func checkVersions(versions []Version) *Refusal {
 		}
 		seen[v.MaterialID] = true
 		size += len(v.Token)
-		if r := first(checkBytes("token", v.Token, MaxToken), checkTime("version's creation", v.Created)); r != nil {
+		if r := first(checkBytes("token", v.Token, maxToken), checkTime("version's creation", v.Created)); r != nil {
 			return r
 		}
 	}
-	if size > MaxTokens {
-		return invalid("tokens have %d bytes, not at most %d", size, MaxTokens)
+	if size > maxTokens {
+		return invalid("tokens have %d bytes, not at most %d", size, maxTokens)
 	}
 	return nil
 }
@@ -145,7 +150,7 @@ func (k *Key) check() *Refusal {
 	return first(
 		checkRef(k.Ref),
 		checkTime("creation", k.Created),
-		checkText("description", k.Description, 0, MaxDescription),
+		checkText("description", k.Description, 0, maxDescription),
 		k.checkState(),
 		checkName("spec", k.Spec),
 		checkName("usage", k.Usage),
@@ -170,8 +175,8 @@ func (k *Key) checkState() *Refusal {
 }
 
 func checkWindow(days int32) *Refusal {
-	if days < 1 || days > MaxPendingWindow {
-		return invalid("waiting period is %d days, not 1 to %d", days, MaxPendingWindow)
+	if days < 1 || days > maxPendingWindow {
+		return invalid("waiting period is %d days, not 1 to %d", days, maxPendingWindow)
 	}
 	return nil
 }
@@ -219,8 +224,8 @@ func (u *User) check() *Refusal {
 
 // checkInline wants policies sorted by name, each name once.
 func checkInline(policies []InlinePolicy) *Refusal {
-	if len(policies) > MaxPolicies {
-		return invalid("%d policies, not at most %d", len(policies), MaxPolicies)
+	if len(policies) > maxPolicies {
+		return invalid("%d policies, not at most %d", len(policies), maxPolicies)
 	}
 	size := 0
 	for i, p := range policies {
@@ -232,8 +237,8 @@ func checkInline(policies []InlinePolicy) *Refusal {
 		}
 		size += len(p.Document.Text)
 	}
-	if size > 4*MaxDocument {
-		return invalid("policies have %d bytes, not at most %d", size, 4*MaxDocument)
+	if size > maxDocuments {
+		return invalid("policies have %d bytes, not at most %d", size, maxDocuments)
 	}
 	return nil
 }
@@ -252,9 +257,9 @@ func (c *Cluster) check() *Refusal {
 	r := first(
 		checkName("cluster id", c.ID),
 		checkTime("creation", c.Created),
-		checkBytes("host root", c.HostRoot, MaxToken),
+		checkBytes("host root", c.HostRoot, maxToken),
 		checkBytes("sealing key", c.SealingKey, maxSealed),
-		checkBytes("CA", c.CA, MaxToken),
+		checkBytes("CA", c.CA, maxToken),
 		checkBytes("CA certificate", c.CACertificate, maxCertificate),
 	)
 	if r != nil {
@@ -263,8 +268,8 @@ func (c *Cluster) check() *Refusal {
 	if c.DomainKey == 0 {
 		return invalid("domain key has no version")
 	}
-	if len(c.Regions) == 0 || len(c.Regions) > MaxRegions {
-		return invalid("%d regions, not 1 to %d", len(c.Regions), MaxRegions)
+	if len(c.Regions) == 0 || len(c.Regions) > maxRegions {
+		return invalid("%d regions, not 1 to %d", len(c.Regions), maxRegions)
 	}
 	for i, region := range c.Regions {
 		if r := checkName("region", region); r != nil {

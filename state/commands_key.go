@@ -61,7 +61,7 @@ func (c SetKeyEnabled) apply(w *writer) *Refusal {
 // ScheduleDeletion makes a key pending deletion.
 type ScheduleDeletion struct {
 	Ref  KeyRef `cbor:"1,keyasint"`
-	Days int32  `cbor:"2,keyasint"` // the waiting period, 1 to MaxPendingWindow (AWS allows 7 to 30)
+	Days int32  `cbor:"2,keyasint"` // the waiting period, 1 to 365 (AWS allows 7 to 30)
 	Due  int64  `cbor:"3,keyasint"` // Unix ms, not before Time
 	Time int64  `cbor:"4,keyasint"` // Unix ms, when it was asked for
 }
@@ -130,7 +130,7 @@ type SetDescription struct {
 }
 
 func (c SetDescription) check() *Refusal {
-	return first(checkRef(c.Ref), checkText("description", c.Description, 0, MaxDescription))
+	return first(checkRef(c.Ref), checkText("description", c.Description, 0, maxDescription))
 }
 
 func (c SetDescription) apply(w *writer) *Refusal {
@@ -195,8 +195,8 @@ type UntagKey struct {
 }
 
 func (c UntagKey) check() *Refusal {
-	if len(c.Keys) == 0 || len(c.Keys) > MaxTags {
-		return invalid("%d tag keys, not 1 to %d", len(c.Keys), MaxTags)
+	if len(c.Keys) == 0 || len(c.Keys) > maxUntagged {
+		return invalid("%d tag keys, not 1 to %d", len(c.Keys), maxUntagged)
 	}
 	for _, key := range c.Keys {
 		if r := checkText("tag key", key, 1, 128); r != nil {

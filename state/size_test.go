@@ -68,3 +68,23 @@ func BenchmarkLookup(b *testing.B) {
 		})
 	}
 }
+
+func BenchmarkRestore(b *testing.B) {
+	l := newLog(b)
+	for i := range 100000 {
+		l.must(CreateKey{testKey(ref(keyID(i)))})
+	}
+	data := l.snapshot()
+	b.Run("x", func(b *testing.B) {
+		for b.Loop() {
+			if err := New().Restore(bytes.NewReader(data)); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("w", func(b *testing.B) {
+		for b.Loop() {
+			l.snapshot()
+		}
+	})
+}
