@@ -93,8 +93,8 @@ const (
 	StartPINFile       StartKind = "pin-file"       // the PIN file cannot be read
 	StartPIN           StartKind = "pin"            // the token refused the PIN
 	StartPINLocked     StartKind = "pin-locked"     // the token has locked the PIN after too many wrong ones
-	StartDomainKey     StartKind = "domain-key"     // the domain key, or the key beside it, is missing
-	StartDomainDamaged StartKind = "domain-damaged" // those keys lack an attribute that they must have, or fail their test
+	StartDomainKey     StartKind = "domain-key"     // the domain key, or the key beside it, is missing or not protected as it must be
+	StartDomainDamaged StartKind = "domain-damaged" // the device fails its self-test: with these keys it must not be used
 	StartDevice        StartKind = "device"         // anything else that the device reported
 )
 
@@ -111,3 +111,12 @@ func (e *StartError) Unwrap() error { return hsm.ErrUnavailable }
 
 // aboutPIN reports whether another try with the same PIN could lock the token.
 func (e *StartError) aboutPIN() bool { return e.Kind == StartPIN || e.Kind == StartPINLocked }
+
+// startError is err as a *StartError.
+func startError(err error) *StartError {
+	var told *StartError
+	if errors.As(err, &told) {
+		return told
+	}
+	return &StartError{StartDevice, err.Error()}
+}

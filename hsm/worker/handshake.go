@@ -16,7 +16,8 @@ import (
 // Settings is what a worker needs to open its device. It holds no secret: the worker reads the PIN file itself.
 type Settings struct {
 	Library     string     `json:"library"`     // absolute path of the PKCS#11 library
-	TokenLabel  string     `json:"tokenLabel"`  // CKA_LABEL of the token, 1 to 32 bytes
+	TokenLabel  string     `json:"tokenLabel"`  // of the token, 1 to 32 bytes; may be empty if TokenSerial is given
+	TokenSerial string     `json:"tokenSerial"` // serial number of the token, where the label is not unique; normally empty
 	PINFile     string     `json:"pinFile"`     // absolute path of the file with the user PIN
 	HandleLimit int        `json:"handleLimit"` // backing keys held at most in the device's session; 0 for the default of 10,000
 	Sessions    int        `json:"sessions"`    // calls that enter the device at a time, 1 to 256; 0 for the default of 4
@@ -46,8 +47,8 @@ func (s Settings) withDefaults() (Settings, error) {
 		return s, errors.New("the PKCS#11 library must be an absolute path")
 	case !goodPath(s.PINFile):
 		return s, errors.New("the PIN file must be an absolute path")
-	case len(s.TokenLabel) == 0 || len(s.TokenLabel) > maxLabel:
-		return s, errors.New("the token label must have 1 to 32 bytes")
+	case s.TokenLabel+s.TokenSerial == "" || len(s.TokenLabel) > maxLabel || len(s.TokenSerial) > maxLabel:
+		return s, errors.New("the token must be named by a label or serial number of 1 to 32 bytes")
 	case s.HandleLimit < 1 || s.HandleLimit > maxHandles:
 		return s, fmt.Errorf("the handle limit must be 1 to %d", maxHandles)
 	case s.Sessions < 1 || s.Sessions > maxSessions:

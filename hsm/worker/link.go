@@ -3,6 +3,7 @@ package worker
 import (
 	"fmt"
 	"net"
+	"runtime"
 	"sync"
 	"syscall"
 	"time"
@@ -161,8 +162,12 @@ func (l *link) submit(c *call, r *request) error {
 	l.out = appendRequest(l.out, r)
 	write := !l.writing
 	l.writing = true
+	busy := len(l.slots)-len(l.free) > 2
 	l.mu.Unlock()
 	if write {
+		if busy {
+			runtime.Gosched()
+		}
 		l.write()
 	}
 	return nil

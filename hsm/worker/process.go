@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"slices"
 	"syscall"
 	"time"
 )
@@ -16,9 +17,10 @@ const (
 	closeGrace = 2 * time.Second
 	// reapGrace is how long the kernel may take to end a killed process before we stop waiting for it.
 	reapGrace = 5 * time.Second
-	// socketFD is the worker's end of the socket pair in its process: the first after standard error.
-	socketFD = 3
 )
+
+// SocketFD is the descriptor of the conversation in the worker's process: the first after standard error.
+const SocketFD = 3
 
 // process is a running worker.
 type process struct {
@@ -32,67 +34,80 @@ func (p *process) pid() int { return p.cmd.Process.Pid }
 
 // launch starts a worker and shakes hands. Any failure is a *StartError, and leaves no process behind.
 func (c *Client) launch(ctx context.Context) (*process, error) {
-	conn, theirs, err := socketPair()
+	p, conn, err := begin(&c.cfg)
 	if err != nil {
-		return nil, &StartError{StartProgram, fmt.Sprintf("no socket pair for the worker: %v", err)}
+		return nil, err
 	}
-	p := &process{cmd: c.command(theirs), exited: make(chan struct{})}
-	err = p.cmd.Start()
-	theirs.Close()
-	if err != nil {
-		conn.Close()
-		return nil, &StartError{StartProgram, fmt.Sprintf("cannot start the worker program: %v", err)}
-	}
-	go func() {
-		p.status = p.cmd.Wait()
-		close(p.exited)
-	}()
 	frames := newFrameReader(conn)
-	if err := c.handshake(ctx, conn, frames); err != nil {
-		conn.Close()
-		return nil, p.stillborn(ctx, err)
+	var h hello
+	err = converse(ctx, conn, frames, c.cfg.StartTimeout, c.cfg.Settings, &h)
+	switch {
+	case err != nil:
+	case h.Error != nil:
+		err = h.Error
+	case h.Status == nil:
+		err = fmt.Errorf("%w: hello without a status", errFrame)
+	default:
+		p.link, err = newLink(conn, frames, c.cfg.MaxInFlight, c.cfg.CallTimeout)
 	}
-	if p.link, err = newLink(conn, frames, c.cfg.MaxInFlight, c.cfg.CallTimeout); err != nil {
+	if err != nil {
 		conn.Close()
 		return nil, p.stillborn(ctx, err)
 	}
 	return p, nil
 }
 
-// command prepares the worker's process: our end of its life is the socket at descriptor 3 and the death of our thread; it
-// has a session of its own, so that what the terminal or an operator sends to the daemon does not end it first.
-func (c *Client) command(socket *os.File) *exec.Cmd {
-	cmd := exec.Command(c.cfg.Program, c.cfg.Args...)
-	cmd.Env = append([]string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin"}, c.cfg.Env...)
-	cmd.Stderr = newLogLines(c.log)
-	cmd.ExtraFiles = []*os.File{socket} // becomes socketFD
+// command prepares a worker's process: our end of its life is the socket at descriptor 3 and the death of our thread; it has a
+// session of its own, so that what the terminal or an operator sends to the daemon does not end it first.
+func command(cfg *Config, socket *os.File, words ...string) *exec.Cmd {
+	cmd := exec.Command(cfg.Program, slices.Concat(cfg.Args, words)...)
+	cmd.Env = slices.Concat([]string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin"}, cfg.Env)
+	cmd.Stderr = newLogLines(cfg.Log)
+	cmd.ExtraFiles = []*os.File{socket} // becomes SocketFD
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setsid: true}
 	cmd.WaitDelay = time.Second
 	return cmd
 }
 
-// handshake sends the settings and reads the worker's hello.
-func (c *Client) handshake(ctx context.Context, conn *net.UnixConn, frames *frameReader) error {
-	if err := conn.SetDeadline(time.Now().Add(c.cfg.StartTimeout)); err != nil {
+// begin starts a worker's process and returns our end of the conversation. Any failure is a *StartError.
+func begin(cfg *Config, words ...string) (*process, *net.UnixConn, error) {
+	conn, theirs, err := socketPair()
+	if err != nil {
+		return nil, nil, &StartError{StartProgram, fmt.Sprintf("no socket pair for the worker: %v", err)}
+	}
+	p := &process{cmd: command(cfg, theirs, words...), exited: make(chan struct{})}
+	err = p.cmd.Start()
+	theirs.Close()
+	if err != nil {
+		conn.Close()
+		return nil, nil, &StartError{StartProgram, fmt.Sprintf("cannot start the worker program: %v", err)}
+	}
+	go func() {
+		p.status = p.cmd.Wait()
+		close(p.exited)
+	}()
+	return p, conn, nil
+}
+
+// converse sends one handshake frame and reads another, within a time limit and ctx.
+func converse(ctx context.Context, conn *net.UnixConn, frames *frameReader, limit time.Duration, say, hear any) error {
+	if err := conn.SetDeadline(time.Now().Add(limit)); err != nil {
 		return err
 	}
-	defer context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })()
-	if err := writeHandshake(conn, c.cfg.Settings); err != nil {
+	stop := context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })
+	defer stop()
+	if err := writeHandshake(conn, say); err != nil {
 		return err
 	}
 	frame, err := frames.next()
 	if err != nil {
 		return err
 	}
-	var h hello
-	if err := decodeHandshake(frame, &h); err != nil {
+	if err := decodeHandshake(frame, hear); err != nil {
 		return err
 	}
-	if h.Error != nil {
-		return h.Error
-	}
-	if h.Status == nil {
-		return fmt.Errorf("%w: hello without a status", errFrame)
+	if !stop() { // the deadline is, or will be, in the past
+		return context.Cause(ctx)
 	}
 	return conn.SetDeadline(time.Time{})
 }
@@ -124,6 +139,11 @@ func (p *process) kill(reason error) error {
 // hangUp ends a worker that works: it closes its device when it reads the end of the conversation.
 func (p *process) hangUp() {
 	p.link.stop()
+	p.finish()
+}
+
+// finish waits for a process that has said all it had to say.
+func (p *process) finish() {
 	timer := time.AfterFunc(closeGrace, func() { p.cmd.Process.Kill() })
 	defer timer.Stop()
 	p.reaped()

@@ -60,10 +60,7 @@ func greet(ctx context.Context, conn io.ReadWriter, frames *frameReader, open Op
 	}
 	backend, status, err := openBackend(ctx, &settings, open)
 	if err != nil {
-		var told *StartError
-		if !errors.As(err, &told) {
-			told = &StartError{StartDevice, err.Error()}
-		}
+		told := startError(err)
 		return nil, settings, errors.Join(told, writeHandshake(conn, hello{Error: told}))
 	}
 	return backend, settings, writeHandshake(conn, hello{Status: &status})
