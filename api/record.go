@@ -1,0 +1,96 @@
+package api
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+
+	"ostiary.dev/access"
+	"ostiary.dev/api/codec"
+	"ostiary.dev/audit"
+	"ostiary.dev/authz"
+)
+
+// intent records a change before it is made, so that a change without an outcome can be told from one that never was.
+func (s *Server) intent(ctx context.Context, x *exchange) error {
+	r := s.describe(x)
+	r.Phase, r.Decision = audit.Intent, x.grant.Reason()
+	return s.hand(ctx, &r)
+}
+
+// record writes the record of a finished call. Calls that were never authenticated are records too, but floods of them
+// become counted summaries.
+func (s *Server) record(ctx context.Context, x *exchange, failure *codec.Error, why string) error {
+	r := s.describe(x)
+	r.Decision = why
+	if failure != nil {
+		r.ErrorCode, r.ErrorMessage = failure.Code, failure.Message
+	}
+	if x.call == nil {
+		if err := s.audit.Unauthenticated(context.WithoutCancel(ctx), &r); err != nil {
+			return fmt.Errorf("%w: %w", errAudit, err)
+		}
+		return nil
+	}
+	if x.handler != nil && x.handler.changes && x.grant != nil {
+		r.Phase = audit.Outcome
+	}
+	return s.hand(ctx, &r)
+}
+
+// hand gives a record to the log. A client that hangs up is still recorded.
+func (s *Server) hand(ctx context.Context, r *audit.Record) error {
+	if err := s.audit.Write(context.WithoutCancel(ctx), r); err != nil {
+		return fmt.Errorf("%w: %w", errAudit, err)
+	}
+	return nil
+}
+
+// reason says why a call was allowed or denied.
+func reason(x *exchange, err error) string {
+	var denied *access.Error
+	switch {
+	case x.grant != nil:
+		return x.grant.Reason()
+	case errors.As(err, &denied):
+		return denied.Reason
+	}
+	return ""
+}
+
+// describe fills a record with what has been established of the call so far, and nothing that was not: the operation
+// of a request whose signature failed is a claim, but a useful one; its access key is not written as an identity.
+func (s *Server) describe(x *exchange) audit.Record {
+	r := audit.Record{Time: x.received, RequestID: x.id, SourceIP: x.source.String(), UserAgent: x.request.UserAgent(), Host: x.request.Host}
+	if x.service != nil {
+		r.EventSource = x.service.Name + ".amazonaws.com"
+	}
+	if x.operation != nil {
+		r.EventName, r.ReadOnly = x.operation.Name, x.operation.ReadOnly
+	}
+	if t := x.request.TLS; t != nil {
+		r.TLSVersion, r.TLSCipher = tls.VersionName(t.Version), tls.CipherSuiteName(t.CipherSuite)
+	}
+	if x.call != nil {
+		describeCaller(&r, x.call)
+	}
+	if x.in != nil {
+		r.Params = x.in.AppendAudit(make([]byte, 0, 256))
+	}
+	if x.grant != nil {
+		for arn, account := range x.grant.Resources {
+			r.Resources = append(r.Resources, audit.Resource{Account: account, Type: "AWS::KMS::Key", ARN: arn})
+		}
+	}
+	return r
+}
+
+func describeCaller(r *audit.Record, c *access.Call) {
+	r.Region, r.RecipientAccount = c.Region, c.Principal.Account
+	r.Identity = audit.Identity{Type: audit.IAMUser, PrincipalID: c.Principal.UserID, ARN: c.Principal.ARN,
+		Account: c.Principal.Account, AccessKeyID: c.AccessKeyID, UserName: c.Principal.Name}
+	if c.Principal.Type == authz.Root {
+		r.Identity.Type, r.Identity.UserName = audit.Root, ""
+	}
+}

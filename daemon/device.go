@@ -1,0 +1,99 @@
+package daemon
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+
+	"ostiary.dev/durable"
+	"ostiary.dev/hsm/worker"
+	"ostiary.dev/softhsm"
+)
+
+const tokenLabel = "ostiary"
+
+// workerProgram is the name of the device worker's program.
+const workerProgram = "ostiary-hsm"
+
+// findWorker looks for the worker beside the running program, then in PATH.
+func findWorker() (string, error) {
+	if self, err := os.Executable(); err == nil {
+		beside := filepath.Join(filepath.Dir(self), workerProgram)
+		if info, err := os.Stat(beside); err == nil && info.Mode().IsRegular() {
+			return beside, nil
+		}
+	}
+	path, err := exec.LookPath(workerProgram)
+	if err != nil {
+		return "", &Problem{What: "the device worker " + workerProgram + " is neither beside ostiary nor in PATH", Do: "build it with `make build` or install it beside ostiary"}
+	}
+	return filepath.Abs(path)
+}
+
+// softToken prepares the SoftHSM token of a data folder, and starts the worker on it.
+func (c *DevConfig) softToken(ctx context.Context, f *folder, m *meters) (*worker.Client, error) {
+	library, err := softhsm.Library()
+	if err != nil {
+		return nil, &Problem{What: "no device", Err: err}
+	}
+	store, err := softhsm.Create(f.file(tokenDir))
+	if err != nil {
+		return nil, &Problem{What: "the SoftHSM folder cannot be made", Err: err}
+	}
+	pin, err := f.pin()
+	if err != nil {
+		return nil, err
+	}
+	cfg := worker.Config{
+		Program:  c.Worker,
+		Env:      []string{store.Environ()},
+		Settings: worker.Settings{Library: library, TokenLabel: tokenLabel, PINFile: pin, HandleLimit: c.HandleLimit},
+		Log:      c.Log,
+		Observer: m,
+	}
+	if err := worker.Init(ctx, worker.InitConfig{Config: cfg}); err != nil {
+		return nil, deviceProblem(f, err)
+	}
+	w, err := worker.Start(ctx, cfg)
+	if err != nil {
+		return nil, deviceProblem(f, err)
+	}
+	return w, nil
+}
+
+// pin is the path of the file with the user PIN, which is made with the folder. The worker alone reads it.
+func (f *folder) pin() (string, error) {
+	path := f.file(pinFile)
+	_, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		if _, err := os.Stat(f.file(raftDir)); err == nil {
+			return "", &Problem{What: "the PIN file " + path + " is missing", Do: "restore it; without it the keys of this folder cannot be used"}
+		}
+		err = durable.WriteFile(path, []byte(rand.Text()+"\n"), 0o600)
+	}
+	if err != nil {
+		return "", &Problem{What: "the PIN file " + path + " cannot be made or read", Err: err, Do: "check its owner and permissions"}
+	}
+	return path, nil
+}
+
+// deviceProblem adds to what the worker found what there is to do about it in a dev folder.
+func deviceProblem(f *folder, err error) error {
+	var s *worker.StartError
+	if !errors.As(err, &s) {
+		return &Problem{What: "the device worker did not start", Err: err}
+	}
+	p := &Problem{What: s.Message}
+	switch s.Kind {
+	case worker.StartPIN, worker.StartPINLocked, worker.StartPINFile:
+		p.Do = fmt.Sprintf("restore %s, or start anew with --clean, which destroys the folder's keys", f.file(pinFile))
+	case worker.StartToken, worker.StartDomainKey, worker.StartDomainDamaged:
+		p.Do = fmt.Sprintf("restore %s, or start anew with --clean, which destroys the folder's keys", f.file(tokenDir))
+	}
+	return p
+}

@@ -1,0 +1,139 @@
+package daemon
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"ostiary.dev/api"
+	"ostiary.dev/audit"
+	"ostiary.dev/cluster"
+	"ostiary.dev/hsm/worker"
+	"ostiary.dev/kms"
+	"ostiary.dev/state"
+	"ostiary.dev/sts"
+)
+
+// node is a running daemon: its parts in the order in which they were started.
+type node struct {
+	life    context.Context // ends when the node stops
+	log     *slog.Logger
+	now     func() time.Time
+	meters  *meters
+	audit   *audit.Log
+	worker  *worker.Client
+	store   *state.Store
+	raft    *cluster.Node
+	kms     *kms.Service
+	certs   *certificates
+	api     *http.Server
+	metrics *http.Server
+}
+
+// close ends the parts that were started, the last one first.
+func (n *node) close(ctx context.Context) error {
+	var err error
+	if n.raft != nil {
+		err = errors.Join(err, n.raft.Close(ctx))
+	}
+	if n.worker != nil {
+		err = errors.Join(err, n.worker.Close())
+	}
+	if n.audit != nil {
+		err = errors.Join(err, n.audit.Close())
+	}
+	return err
+}
+
+// ready says why the node cannot serve calls now.
+func (n *node) ready(ctx context.Context) error {
+	if _, err := n.raft.Read(ctx); err != nil {
+		return err
+	}
+	if s := n.worker.Stats(); s.State != worker.StateServing {
+		return fmt.Errorf("device worker is %s: %s", s.State, s.LastError)
+	}
+	return n.audit.Err()
+}
+
+// Bounds of a connection. AWS clients keep connections for some minutes.
+const (
+	headerTimeout = 10 * time.Second
+	bodyTimeout   = 30 * time.Second
+	answerTimeout = 60 * time.Second
+	idleTimeout   = 5 * time.Minute
+	maxHeader     = 64 << 10
+)
+
+// serveAPI makes the HTTPS server of the API.
+func (n *node) serveAPI(k *kms.Service, box *api.Config) {
+	box.Guard, box.KMS, box.STS = guard{n.raft}, k, sts.New()
+	box.Audit, box.Observer = n.audit, n.meters
+	box.Now, box.Rand, box.Log = n.now, rand.Reader, n.log
+	n.api = &http.Server{
+		Handler:           api.New(*box),
+		TLSConfig:         n.certs.config(),
+		ReadHeaderTimeout: headerTimeout,
+		ReadTimeout:       bodyTimeout,
+		WriteTimeout:      answerTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeader,
+		ErrorLog:          slog.NewLogLogger(n.log.Handler(), slog.LevelDebug),
+	}
+	n.metrics = &http.Server{
+		Handler:           n.meters.handler(n.ready),
+		ReadHeaderTimeout: headerTimeout,
+		ReadTimeout:       bodyTimeout,
+		WriteTimeout:      answerTimeout,
+		ErrorLog:          slog.NewLogLogger(n.log.Handler(), slog.LevelDebug),
+	}
+}
+
+// shutdownTime is how long calls on their way may take to finish.
+const shutdownTime = 10 * time.Second
+
+// run serves until ctx ends or a part fails for good, then lets the calls on their way finish. started is called once
+// both listeners accept.
+func (n *node) run(ctx context.Context, apiListener, metricsListener net.Listener, started func(context.Context) error) error {
+	g, ctx := errgroup.WithContext(ctx)
+	serve := func(s *http.Server, l net.Listener, tls bool) func() error {
+		return func() error {
+			var err error
+			if tls {
+				err = s.ServeTLS(l, "", "")
+			} else {
+				err = s.Serve(l)
+			}
+			if errors.Is(err, http.ErrServerClosed) {
+				return nil
+			}
+			return err
+		}
+	}
+	g.Go(serve(n.api, apiListener, true))
+	g.Go(serve(n.metrics, metricsListener, false))
+	g.Go(func() error { return n.maintain(ctx) })
+	g.Go(func() error {
+		<-ctx.Done()
+		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTime)
+		defer cancel()
+		return errors.Join(n.api.Shutdown(last), n.metrics.Shutdown(last))
+	})
+	g.Go(func() error {
+		select {
+		case <-n.raft.Done():
+			return fmt.Errorf("the cluster node has halted: %w", n.raft.Err())
+		case <-ctx.Done():
+			return nil
+		}
+	})
+	g.Go(func() error { return started(ctx) })
+	return g.Wait()
+}

@@ -1,0 +1,76 @@
+package kms
+
+import (
+	"context"
+	"time"
+
+	"ostiary.dev/access"
+	"ostiary.dev/api/model/kmsapi"
+	"ostiary.dev/state"
+)
+
+const (
+	defaultWindow = 30 // days, when ScheduleKeyDeletion names none
+	day           = 24 * time.Hour
+)
+
+// NeedsScheduleKeyDeletion: kms:ScheduleKeyDeletion on the key.
+func (s *Service) NeedsScheduleKeyDeletion(c *access.Call, in *kmsapi.ScheduleKeyDeletionRequest) ([]access.Need, error) {
+	return needsOwnKey(c, "kms:ScheduleKeyDeletion", in.KeyId, &facts{window: ptr(windowOf(in))})
+}
+
+// ScheduleKeyDeletion makes a key unusable at once and has it deleted after 7 to 30 days.
+func (s *Service) ScheduleKeyDeletion(ctx context.Context, g *access.Grant, in *kmsapi.ScheduleKeyDeletionRequest) (*kmsapi.ScheduleKeyDeletionResponse, error) {
+	ref, days, now := g.Key().Ref, windowOf(in), s.now()
+	due := now.Add(time.Duration(days) * day).Truncate(time.Millisecond)
+	if err := s.propose(ctx, state.ScheduleDeletion{Ref: ref, Days: days, Due: due.UnixMilli(), Time: now.UnixMilli()}); err != nil {
+		return nil, err
+	}
+	return &kmsapi.ScheduleKeyDeletionResponse{KeyId: ptr(keyARN(ref)), DeletionDate: &due, KeyState: "PendingDeletion", PendingWindowInDays: &days}, nil
+}
+
+func windowOf(in *kmsapi.ScheduleKeyDeletionRequest) int32 {
+	if in.PendingWindowInDays == nil {
+		return defaultWindow
+	}
+	return *in.PendingWindowInDays
+}
+
+// NeedsCancelKeyDeletion: kms:CancelKeyDeletion on the key.
+func (s *Service) NeedsCancelKeyDeletion(c *access.Call, in *kmsapi.CancelKeyDeletionRequest) ([]access.Need, error) {
+	return needsOwnKey(c, "kms:CancelKeyDeletion", in.KeyId, &facts{})
+}
+
+// CancelKeyDeletion takes a key out of its waiting period; it is then disabled.
+func (s *Service) CancelKeyDeletion(ctx context.Context, g *access.Grant, _ *kmsapi.CancelKeyDeletionRequest) (*kmsapi.CancelKeyDeletionResponse, error) {
+	ref := g.Key().Ref
+	if err := s.propose(ctx, state.CancelDeletion{Ref: ref, Time: s.now().UnixMilli()}); err != nil {
+		return nil, err
+	}
+	return &kmsapi.CancelKeyDeletionResponse{KeyId: ptr(keyARN(ref))}, nil
+}
+
+// maxReaped bounds the deletions of one Reap, so that other commands get their turn.
+const maxReaped = 1000
+
+// Reap deletes the keys whose waiting period is over at the service's clock: their records, aliases and tokens go
+// from the state, then their material from the device. It returns the ARNs of the keys it deleted. The bytes of
+// their tokens stay in the log and its snapshots until the cluster is purged, which is the caller's part.
+func (s *Service) Reap(ctx context.Context, v *state.View) (deleted []string, err error) {
+	now := s.now().UnixMilli()
+	for key := range v.Due(now) {
+		if len(deleted) == maxReaped {
+			break
+		}
+		if err := s.cluster.Propose(ctx, state.DeleteKey{Ref: key.Ref, Time: now}); err != nil {
+			return deleted, err
+		}
+		deleted = append(deleted, keyARN(key.Ref))
+		for i := range key.Versions {
+			if err := s.device.Forget(ctx, key.Versions[i].Token); err != nil {
+				return deleted, err
+			}
+		}
+	}
+	return deleted, nil
+}
