@@ -138,7 +138,7 @@ func open(cfg Config, d disk) (*Log, error) {
 		stopped: make(chan struct{}),
 	}
 	l.queue.idle.L = &l.queue.mu
-	l.pool.New = func() any { return &entry{signal: make(chan signal, 1)} }
+	l.pool.New = func() any { return &entry{signal: make(chan wake, 1)} }
 	if err := l.begin(cfg, d); err != nil {
 		return nil, errors.Join(fmt.Errorf("audit: %w", err), lock.Close())
 	}

@@ -18,17 +18,17 @@ const (
 type entry struct {
 	line   []byte // all but the sequence number
 	err    error  // of the flush; to be read after signal
-	signal chan signal
+	signal chan wake
 
 	left      bool // guarded by queue.mu: nobody waits any more
 	signalled bool // guarded by queue.mu: signal has been or will be sent
 }
 
-type signal uint8
+type wake uint8
 
 const (
-	flushed  signal = iota // err is the outcome
-	promoted               // the receiver must flush
+	flushed  wake = iota // err is the outcome
+	promoted             // the receiver must flush
 )
 
 // queue is where records meet the flusher. At any time at most one goroutine flushes; it is always one of those that have
@@ -72,7 +72,7 @@ func (l *Log) submit(done <-chan struct{}, e *entry) error {
 
 // await waits for the outcome of e, which is queued, or for being asked to flush it.
 func (l *Log) await(done <-chan struct{}, e *entry) error {
-	var s signal
+	var s wake
 	select {
 	case s = <-e.signal:
 	case <-done:

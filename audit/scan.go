@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -148,5 +149,5 @@ func checkLine(line []byte) (sequence uint64, ok bool) {
 		return 0, false
 	}
 	sequence, err := strconv.ParseUint(string(head[i:]), 10, 64)
-	return sequence, err == nil && sequence > 0
+	return sequence, err == nil && sequence > 0 && sequence < math.MaxUint64 // something must come after it
 }
