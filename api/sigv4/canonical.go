@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"strconv"
 	"strings"
+	"unicode"
 )
 
 // appendRequest appends the canonical request that the signature covers:
@@ -12,7 +13,7 @@ import (
 //
 // It refuses what cannot be put in that form without ambiguity.
 func (s *Signature) appendRequest(dst []byte, r *Request, bodyHash *[32]byte, rules *Rules) ([]byte, error) {
-	if hasControl(r.Method) {
+	if strings.ContainsFunc(r.Method, unicode.IsControl) {
 		return dst, errMismatch()
 	}
 	dst = append(append(dst, r.Method...), '\n')
@@ -80,6 +81,9 @@ func appendHeader(dst []byte, r *Request, name string) ([]byte, bool) {
 // reports whether the value is free of control characters, which could otherwise pose as the end of a line.
 func appendValue(dst []byte, value string) ([]byte, bool) {
 	value = trim(value)
+	if isPlainValue(value) {
+		return append(dst, value...), true
+	}
 	var space bool
 	for i := range len(value) {
 		c := value[i]
@@ -87,7 +91,7 @@ func appendValue(dst []byte, value string) ([]byte, bool) {
 			space = true
 			continue
 		}
-		if c < ' ' || c == 0x7f {
+		if isControl(c) {
 			return dst, false
 		}
 		if space {
@@ -98,6 +102,21 @@ func appendValue(dst []byte, value string) ([]byte, bool) {
 	}
 	return dst, true
 }
+
+// isPlainValue reports whether a trimmed value is in canonical form already, as nearly all are.
+func isPlainValue(value string) bool {
+	var last byte
+	for i := range len(value) {
+		c := value[i]
+		if isControl(c) || c == ' ' && last == ' ' {
+			return false
+		}
+		last = c
+	}
+	return true
+}
+
+func isControl(c byte) bool { return c < ' ' || c == 0x7f }
 
 // appendCanonicalKey appends a lower-case header name as net/http spells it: capitals at the start and after each hyphen.
 func appendCanonicalKey(dst []byte, name string) []byte {
@@ -154,13 +173,4 @@ func (s *Signature) errAmazonHeaders(r *Request) error {
 func isAmazonHeader(name string) bool {
 	const prefix = "x-amz-"
 	return len(name) > len(prefix) && (name[0]|0x20) == 'x' && strings.EqualFold(name[:len(prefix)], prefix)
-}
-
-func hasControl(s string) bool {
-	for i := range len(s) {
-		if s[i] <= ' ' || s[i] == 0x7f {
-			return true
-		}
-	}
-	return false
 }

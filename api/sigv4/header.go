@@ -11,6 +11,7 @@ type fields struct {
 	signedHeaders string
 	signature     string
 	date          string
+	httpDate      bool // date comes from the Date header, which has formats of its own
 }
 
 // parseHeaderForm reads a signature from the Authorization header and the headers that go with it. The order of the checks is
@@ -23,7 +24,7 @@ func parseHeaderForm(r *Request, authorization string) (*Signature, error) {
 	if err != nil {
 		return nil, err
 	}
-	if f.date, err = headerDate(r); err != nil {
+	if err := f.setDate(r); err != nil {
 		return nil, err
 	}
 	s, err := newSignature(f)
@@ -59,7 +60,7 @@ func parseAuthorization(value string, dated bool) (fields, error) {
 		var pair string
 		pair, rest, more = strings.Cut(rest, ",")
 		name, text, ok := strings.Cut(trim(pair), "=")
-		if !ok || strings.ContainsAny(text, " \t") {
+		if !ok || strings.IndexByte(text, ' ') >= 0 || strings.IndexByte(text, '\t') >= 0 {
 			return f, errPair(value)
 		}
 		switch name {
@@ -102,12 +103,15 @@ func errIncompleteHeader(f *fields, dated bool, authorization string) error {
 // hasDate reports whether the request has a header from which the time of signing can be taken.
 func hasDate(r *Request) bool { return len(r.Header["X-Amz-Date"]) > 0 || len(r.Header["Date"]) > 0 }
 
-// headerDate returns the text that says when the request was signed: X-Amz-Date or, failing that, Date.
-func headerDate(r *Request) (string, error) {
-	if len(r.Header["X-Amz-Date"]) > 0 {
-		return single(r, "X-Amz-Date")
+// setDate takes the text that says when the request was signed: X-Amz-Date or, failing that, Date.
+func (f *fields) setDate(r *Request) (err error) {
+	name := "X-Amz-Date"
+	if len(r.Header[name]) == 0 {
+		name = "Date"
+		f.httpDate = true
 	}
-	return single(r, "Date")
+	f.date, err = single(r, name)
+	return err
 }
 
 // single returns the value of a header that may occur once. The name must be canonical.
@@ -130,7 +134,7 @@ func trim(s string) string { return strings.Trim(s, " \t") }
 
 // newSignature checks what both forms have in common.
 func newSignature(f fields) (*Signature, error) {
-	at, stamp, err := parseDate(f.date)
+	at, stamp, err := parseDate(f.date, f.httpDate)
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,9 @@
 package sigv4
 
-import "crypto/sha256"
+import (
+	"crypto/sha256"
+	"encoding/binary"
+)
 
 // DeriveKey returns the key with which an access key's secret signs requests of one day (YYYYMMDD) to one service in one
 // region: four HMACs, each keyed with the result of the one before. The key of a scope says nothing of those of others.
@@ -49,16 +52,19 @@ func hmacSHA256(key *[32]byte, message []byte) [32]byte {
 // hmacBlock is RFC 2104 over SHA-256, for a key that is padded to a block. Unlike crypto/hmac it allocates nothing for messages
 // up to maxMessage and leaves no copy of the key behind; the difference is 0.2 us and six allocations in every request.
 func hmacBlock(key *[blockSize]byte, message []byte) [32]byte {
-	const inner, outer = 0x36, 0x5c
 	var space [blockSize + maxMessage]byte
-	for i, k := range key {
-		space[i] = k ^ inner
-	}
+	padKey(&space, key, 0x36)
 	sum := sha256.Sum256(append(space[:blockSize], message...))
-	for i, k := range key {
-		space[i] = k ^ outer
-	}
+	padKey(&space, key, 0x5c)
 	mac := sha256.Sum256(append(space[:blockSize], sum[:]...))
 	clear(space[:blockSize])
 	return mac
+}
+
+// padKey makes the first block the key, each byte combined with pad.
+func padKey(space *[blockSize + maxMessage]byte, key *[blockSize]byte, pad uint64) {
+	pad *= 0x0101010101010101
+	for i := 0; i < blockSize; i += 8 {
+		binary.NativeEndian.PutUint64(space[i:], binary.NativeEndian.Uint64(key[i:])^pad)
+	}
 }

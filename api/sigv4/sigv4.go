@@ -67,7 +67,8 @@ type Request struct {
 // Signature is what a request says about its signature. Strings share memory with the request. It is made by [Parse].
 type Signature struct {
 	// AccessKeyID, Date (YYYYMMDD), Region and Service are the credential's parts. They are printable ASCII without spaces
-	// or slashes, at most 512 bytes together, and not empty.
+	// or slashes, at most 512 bytes together, and not empty. The header form does not sign the AccessKeyID: it selects the key,
+	// so the caller must use the secret of exactly this id.
 	AccessKeyID string
 	Date        string
 	Region      string
