@@ -110,5 +110,6 @@ func writeHandshake(w io.Writer, v any) error {
 		return err
 	}
 	_, err = w.Write(b)
+	clear(b) // an init request holds a PIN
 	return err
 }

@@ -27,7 +27,6 @@ type process struct {
 	cmd    *exec.Cmd
 	link   *link
 	exited chan struct{} // closed when the process is gone and its last words are logged
-	status error         // what Wait said; read after exited
 }
 
 func (p *process) pid() int { return p.cmd.Process.Pid }
@@ -83,7 +82,7 @@ func begin(cfg *Config, words ...string) (*process, *net.UnixConn, error) {
 		return nil, nil, &StartError{StartProgram, fmt.Sprintf("cannot start the worker program: %v", err)}
 	}
 	go func() {
-		p.status = p.cmd.Wait()
+		_ = p.cmd.Wait() // ending tells how it went
 		close(p.exited)
 	}()
 	return p, conn, nil
