@@ -40,9 +40,12 @@ func list(kind uint, a []attribute) attribute { return attribute{kind: kind, nes
 // template is an array of attributes that C can read. It is Go memory, pinned until release, so that nothing is left
 // on C's heap; a template may be used by several goroutines at once.
 type template struct {
-	array []C.ck_attribute
+	array []ckAttribute
 	pin   runtime.Pinner
 }
+
+// ckAttribute is CK_ATTRIBUTE.
+type ckAttribute = C.ck_attribute
 
 func newTemplate(attributes ...attribute) *template {
 	t := new(template)
@@ -50,8 +53,8 @@ func newTemplate(attributes ...attribute) *template {
 	return t
 }
 
-func (t *template) build(attributes []attribute) []C.ck_attribute {
-	array := make([]C.ck_attribute, len(attributes))
+func (t *template) build(attributes []attribute) []ckAttribute {
+	array := make([]ckAttribute, len(attributes))
 	for i, a := range attributes {
 		array[i]._type = C.ck_ulong(a.kind)
 		switch {
@@ -65,13 +68,13 @@ func (t *template) build(attributes []attribute) []C.ck_attribute {
 	return array
 }
 
-func (t *template) point(a *C.ck_attribute, value unsafe.Pointer, length int) {
+func (t *template) point(a *ckAttribute, value unsafe.Pointer, length int) {
 	t.pin.Pin(value)
 	a.value, a.length = value, C.ck_ulong(length)
 }
 
-func (t *template) first() *C.ck_attribute { return unsafe.SliceData(t.array) }
-func (t *template) count() C.ck_ulong      { return C.ck_ulong(len(t.array)) }
+func (t *template) first() *ckAttribute { return unsafe.SliceData(t.array) }
+func (t *template) count() C.ck_ulong   { return C.ck_ulong(len(t.array)) }
 
 // release unpins the memory. The template must not be used after it.
 func (t *template) release() { t.pin.Unpin() }

@@ -76,7 +76,7 @@ func (d *Device) newToken(r hsm.KeyRequest) ([]byte, error) {
 		err = fmt.Errorf("%w: key spec %s", hsm.ErrUnsupported, r.Spec)
 	}
 	if err != nil {
-		return nil, d.fuse.check(err)
+		return nil, d.ownerCheck(err)
 	}
 	if t.MAC, err = d.tokenMAC(d.current, t); err != nil {
 		return nil, err

@@ -27,10 +27,10 @@ func (d *Device) Open(ctx context.Context, token []byte) (hsm.Key, error) {
 	if err != nil {
 		return nil, err
 	}
-	if e.key.public != nil {
-		return &signingKey{reference{device: d, entry: e}}, nil
+	if e.key.spec == hsm.SymmetricDefault {
+		return &symmetricKey{reference: reference{device: d, entry: e}, label: messageLabel(e.key.purpose)}, nil
 	}
-	return &symmetricKey{reference: reference{device: d, entry: e}, label: messageLabel(e.key.token.Purpose)}, nil
+	return &signingKey{reference{device: d, entry: e}}, nil
 }
 
 // reference is one use of a cached key. The lock keeps Close from ending it under a running operation: the handle of a
@@ -41,14 +41,18 @@ type reference struct {
 	entry  *entry // guarded by mu; nil once closed
 }
 
-// Token is the metadata of the key's token, which was authenticated when the key was loaded.
+// Token is the metadata of the key's token, which was authenticated when the key was loaded. It is empty once the key is closed.
 func (r *reference) Token() hsm.Token {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	if r.entry == nil {
 		return hsm.Token{}
 	}
-	return r.entry.key.token
+	t, err := hsm.ParseToken([]byte(r.entry.token))
+	if err != nil {
+		return hsm.Token{} // not reached: the key was loaded from it
+	}
+	return t
 }
 
 // Close ends the use of the key, after the operations that run. Closing twice is harmless.
