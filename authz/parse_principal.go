@@ -96,7 +96,7 @@ func awsPrincipal(text string) (principalMatcher, bool) {
 // principalForm tells whether the resource part of an ARN can name a principal.
 func principalForm(service, resource string) bool {
 	kind, rest, _ := strings.Cut(resource, "/")
-	if rest == "" || strings.HasSuffix(rest, "/") || strings.Contains(rest, "//") {
+	if rest == "" || strings.HasPrefix(rest, "/") || strings.HasSuffix(rest, "/") || strings.Contains(rest, "//") {
 		return false
 	}
 	switch service + " " + kind {
