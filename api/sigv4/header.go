@@ -1,8 +1,6 @@
 package sigv4
 
-import (
-	"strings"
-)
+import "strings"
 
 // fields are the parts of a signature as text, from either form.
 type fields struct {
@@ -11,7 +9,8 @@ type fields struct {
 	signedHeaders string
 	signature     string
 	date          string
-	httpDate      bool // date comes from the Date header, which has formats of its own
+	httpDate      bool    // date comes from the Date header, which has formats of its own
+	seen          [3]bool // what the Authorization header has had so far, be it empty
 }
 
 // parseHeaderForm reads a signature from the Authorization header and the headers that go with it. The order of the checks is
@@ -48,14 +47,13 @@ func parseHeaderForm(r *Request, authorization string) (*Signature, error) {
 // The three elements come in any order, with or without spaces around the commas. Each occurs once, and there are no others.
 // dated says whether the request has a date, whose absence is part of the same complaint.
 func parseAuthorization(value string, dated bool) (fields, error) {
-	f := fields{}
+	var f fields
 	algorithm, rest, _ := strings.Cut(trim(value), " ")
 	if !strings.HasPrefix(algorithm, "AWS4-") {
 		return f, errMissing()
 	}
 	f.algorithm = algorithm
-	var seen [3]bool
-	var unknown, twice bool
+	var first error // something odd is told only if nothing is missing
 	for more := trim(rest) != ""; more; {
 		var pair string
 		pair, rest, more = strings.Cut(rest, ",")
@@ -63,26 +61,34 @@ func parseAuthorization(value string, dated bool) (fields, error) {
 		if !ok || strings.IndexByte(text, ' ') >= 0 || strings.IndexByte(text, '\t') >= 0 {
 			return f, errPair(value)
 		}
-		switch name {
-		case "Credential":
-			twice, seen[0], f.credential = twice || seen[0], true, text
-		case "Signature":
-			twice, seen[1], f.signature = twice || seen[1], true, text
-		case "SignedHeaders":
-			twice, seen[2], f.signedHeaders = twice || seen[2], true, text
-		default:
-			unknown = true
+		if err := f.set(name, text); first == nil {
+			first = err
 		}
 	}
-	switch {
-	case f.credential == "" || f.signature == "" || f.signedHeaders == "" || !dated:
+	if f.credential == "" || f.signature == "" || f.signedHeaders == "" || !dated {
 		return f, errIncompleteHeader(&f, dated, value)
-	case twice:
-		return f, &Error{KindAmbiguous, "Found a parameter more than once in the 'Authorization' header."}
-	case unknown:
-		return f, incomplete("Found an unknown parameter in the 'Authorization' header.")
 	}
-	return f, nil
+	return f, first
+}
+
+// set takes one element of the Authorization header.
+func (f *fields) set(name, text string) error {
+	var field int
+	switch name {
+	case "Credential":
+		field, f.credential = 0, text
+	case "Signature":
+		field, f.signature = 1, text
+	case "SignedHeaders":
+		field, f.signedHeaders = 2, text
+	default:
+		return incomplete("Found an unknown parameter in the 'Authorization' header.")
+	}
+	if f.seen[field] {
+		return &Error{KindAmbiguous, "Found a parameter more than once in the 'Authorization' header."}
+	}
+	f.seen[field] = true
+	return nil
 }
 
 func errIncompleteHeader(f *fields, dated bool, authorization string) error {

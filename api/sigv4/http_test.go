@@ -162,6 +162,7 @@ func TestFromHTTP(t *testing.T) {
 		{"http://kms.example.com/a?b", "/a", "b"},
 		{"http://kms.example.com?b", "", "b"},
 		{"http://kms.example.com", "/", ""},
+		{"*", "*", ""},
 	}
 	for _, tt := range tests {
 		raw := "POST " + tt.target + " HTTP/1.1\r\nHost: kms.example.com\r\nTransfer-Encoding: chunked\r\nX-Amz-Date: d\r\n\r\n2\r\nhi\r\n0\r\n\r\n"

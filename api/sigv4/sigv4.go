@@ -104,8 +104,8 @@ func (s *Signature) Signed(name string) bool {
 	return false
 }
 
-// Rules are what a service demands of a signature. The zero value is the strictest for a service that is not named: any
-// scope, paths normalised, session token signed.
+// Rules are what a service demands of a signature. Those of KMS, STS and IAM set Service and Regions, and STS perhaps
+// FixedLifetime; the last two are variants of the protocol that other services use.
 type Rules struct {
 	// Service is the service that the scope must name; empty accepts any, for a caller that routes by Signature.Service.
 	Service string

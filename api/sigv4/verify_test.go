@@ -310,6 +310,13 @@ func TestVerifyLongRequest(t *testing.T) {
 	wantKind(t, "long, changed", verify(r, testTime, Rules{}), KindMismatch)
 }
 
+func TestErrorText(t *testing.T) {
+	const want = "sigv4: missing: Request is missing Authentication Token"
+	if got := errMissing().Error(); got != want {
+		t.Errorf("Error() = %q, want %q", got, want)
+	}
+}
+
 func TestKindNames(t *testing.T) {
 	seen := map[string]Kind{}
 	for k := KindMissing; k <= KindMismatch; k++ {
