@@ -123,7 +123,7 @@ func (d *decoder) loadKey(payload []byte) error {
 	}
 	d.key = k.Ref
 	d.pool.key(&k)
-	d.t.putKey(&k)
+	d.t.loadKey(&k)
 	return nil
 }
 

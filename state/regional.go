@@ -58,6 +58,11 @@ func head(name string) uint64 {
 // copy must be called by the writer alone (see table).
 func (r regional[V]) copy() regional[V] { return regional[V]{r.spaces.copy(), r.rows.copy()} }
 
+// rebuilt gives a copy that shares no memory with r (see tables.purge).
+func (r regional[V]) rebuilt() regional[V] {
+	return regional[V]{r.spaces.copy(), r.rows.rebuilt()}
+}
+
 func (r regional[V]) len() int { return r.rows.len() }
 
 func (r regional[V]) get(account, region, name string) (v V) {
@@ -70,6 +75,11 @@ func (r regional[V]) get(account, region, name string) (v V) {
 
 func (r regional[V]) set(account, region, name string, v V) {
 	r.rows.set(place{r.number(account, region), head(name), name}, v)
+}
+
+// load adds a value that comes after all others, which is faster than set.
+func (r regional[V]) load(account, region, name string, v V) {
+	r.rows.load(place{r.number(account, region), head(name), name}, v)
 }
 
 func (r regional[V]) delete(account, region, name string) {

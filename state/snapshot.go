@@ -64,9 +64,9 @@ type keyRecord struct {
 func (v *View) WriteTo(w io.Writer) (int64, error) {
 	e := newEncoder(w)
 	if err := e.view(v); err != nil {
-		return e.size, fmt.Errorf("writing snapshot: %w", err)
+		return e.out.n, fmt.Errorf("writing snapshot: %w", err)
 	}
-	return e.size, nil
+	return e.out.n, nil
 }
 
 // Hash gives the SHA-256 of the snapshot but for its last frame. Nodes that have applied the same entries have the
@@ -80,15 +80,16 @@ func (v *View) Hash() ([sha256.Size]byte, error) {
 }
 
 type encoder struct {
-	w      *bufio.Writer
-	hash   hash.Hash // of all frames but the last
-	size   int64     // bytes handed to w
+	out    *counter
+	w      *bufio.Writer // to out
+	hash   hash.Hash     // of all frames but the last
 	record bytes.Buffer
 	places map[*Document]uint32
 }
 
 func newEncoder(w io.Writer) *encoder {
-	return &encoder{w: bufio.NewWriterSize(w, 1<<16), hash: sha256.New(), places: map[*Document]uint32{}}
+	out := &counter{w: w}
+	return &encoder{out: out, w: bufio.NewWriterSize(out, 1<<16), hash: sha256.New(), places: map[*Document]uint32{}}
 }
 
 func (e *encoder) view(v *View) error {
@@ -195,9 +196,20 @@ func (e *encoder) end() error {
 }
 
 func (e *encoder) write(b []byte) error {
-	n, err := e.w.Write(b)
-	e.size += int64(n)
+	_, err := e.w.Write(b)
 	return err
+}
+
+// counter counts the bytes written.
+type counter struct {
+	w io.Writer
+	n int64
+}
+
+func (c *counter) Write(b []byte) (int, error) {
+	n, err := c.w.Write(b)
+	c.n += int64(n)
+	return n, err
 }
 
 func putFrameHeader(frame []byte, k kind, size int) {

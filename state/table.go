@@ -18,16 +18,26 @@ type row[K, V any] struct {
 // table, and what it copies and publishes is never written or copied again. Reads of a published table then touch
 // only nodes that nobody writes: a writer that comes to a node of an older generation copies it first.
 type table[K, V any] struct {
-	tree *btree.BTreeG[row[K, V]]
+	tree    *btree.BTreeG[row[K, V]]
+	compare func(a, b K) int
 }
 
 func newTable[K, V any](compare func(a, b K) int) table[K, V] {
 	less := func(a, b row[K, V]) bool { return compare(a.key, b.key) < 0 }
-	return table[K, V]{btree.NewBTreeGOptions(less, btree.Options{NoLocks: true})}
+	return table[K, V]{btree.NewBTreeGOptions(less, btree.Options{NoLocks: true}), compare}
 }
 
 // copy must be called by the writer alone.
-func (t table[K, V]) copy() table[K, V] { return table[K, V]{t.tree.Copy()} }
+func (t table[K, V]) copy() table[K, V] { return table[K, V]{t.tree.Copy(), t.compare} }
+
+// rebuilt gives a table with the same rows in a tree of its own.
+func (t table[K, V]) rebuilt() table[K, V] {
+	r := newTable[K, V](t.compare)
+	for key, value := range t.all() {
+		r.load(key, value)
+	}
+	return r
+}
 
 func (t table[K, V]) len() int { return t.tree.Len() }
 

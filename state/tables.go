@@ -55,6 +55,7 @@ type shared struct {
 // and the documents' counts in step with the records.
 type tables struct {
 	index      uint64 // of the last entry applied
+	deleted    bool   // whether keys were deleted since purge
 	cluster    *Cluster
 	documents  table[string, shared]
 	accounts   table[string, *Account]
@@ -132,6 +133,14 @@ func (t *tables) putKey(k *Key) {
 	}
 }
 
+// loadKey adds a key that comes after all others, as in a snapshot.
+func (t *tables) loadKey(k *Key) {
+	t.keys.load(k.Ref.Account, k.Ref.Region, k.Ref.ID, k)
+	if k.State == PendingDeletion {
+		t.due.set(dueKey{k.DeletionDue, k.Ref}, k)
+	}
+}
+
 // dropKey removes a key with its aliases and its use of a policy.
 func (t *tables) dropKey(k *Key) {
 	var names []*Alias
@@ -147,6 +156,14 @@ func (t *tables) dropKey(k *Key) {
 	t.due.delete(dueKey{k.DeletionDue, k.Ref})
 	t.keys.delete(k.Ref.Account, k.Ref.Region, k.Ref.ID)
 	t.release(k.Policy)
+	t.deleted = true
+}
+
+// purge lets go of deleted keys for good. When a tree's node is split, both halves go on in one array, and pointers
+// to rows that have since moved on may stay behind in the unused part of it, out of reach but not collected. Among
+// 2,000 keys deleted out of 20,000 some 40 stayed so. New trees have none.
+func (t *tables) purge() {
+	t.keys, t.due, t.deleted = t.keys.rebuilt(), t.due.rebuilt(), false
 }
 
 func (t *tables) putAlias(a *Alias) {
