@@ -186,7 +186,6 @@ func (a *attacker) takeOut(name string, key object) {
 		t := newTemplate(w)
 		_, err := a.lib.copyObject(a.session, key, t)
 		a.note(attack+", copied", err)
-		t.release()
 	}
 	a.wrapOut(name, key)
 }
@@ -196,7 +195,6 @@ func (a *attacker) wrapOut(name string, key object) {
 	aes := newTemplate(
 		numbers(p11.CKA_CLASS, p11.CKO_SECRET_KEY), numbers(p11.CKA_KEY_TYPE, p11.CKK_AES), flag(p11.CKA_TOKEN, false),
 		flag(p11.CKA_WRAP, true), octets(p11.CKA_VALUE, make([]byte, 32)))
-	defer aes.release()
 	known, err := a.lib.create(a.session, aes)
 	if err != nil {
 		a.note(name+": (no key to wrap it with)", err)
@@ -220,8 +218,6 @@ func (a *attacker) rsaPair() (public, private object, err error) {
 	pub := newTemplate(flag(p11.CKA_TOKEN, false), numbers(p11.CKA_MODULUS_BITS, 2048),
 		octets(p11.CKA_PUBLIC_EXPONENT, []byte{1, 0, 1}), flag(p11.CKA_WRAP, true))
 	priv := newTemplate(flag(p11.CKA_TOKEN, false), flag(p11.CKA_DECRYPT, true))
-	defer pub.release()
-	defer priv.release()
 	return a.lib.generatePair(a.session, p11.CKM_RSA_PKCS_KEY_PAIR_GEN, pub, priv)
 }
 
@@ -230,7 +226,6 @@ func (a *attacker) becomeTrusted(keys domainKeys) {
 	t := newTemplate(
 		numbers(p11.CKA_CLASS, p11.CKO_SECRET_KEY), numbers(p11.CKA_KEY_TYPE, p11.CKK_AES), flag(p11.CKA_TOKEN, false),
 		flag(p11.CKA_WRAP, true), flag(p11.CKA_TRUSTED, true), octets(p11.CKA_VALUE, make([]byte, 32)))
-	defer t.release()
 	_, err := a.lib.create(a.session, t)
 	a.note("trusted key: make one", err)
 	a.note("trusted key: make the domain key one", fromMiekg("C_SetAttributeValue",

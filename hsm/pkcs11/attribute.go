@@ -37,11 +37,11 @@ func octets(kind uint, v []byte) attribute    { return attribute{kind: kind, val
 func text(kind uint, v string) attribute      { return attribute{kind: kind, value: []byte(v)} }
 func list(kind uint, a []attribute) attribute { return attribute{kind: kind, nested: a} }
 
-// template is an array of attributes that C can read. It is Go memory, pinned until release, so that nothing is left
-// on C's heap; a template may be used by several goroutines at once.
+// template is an array of attributes that C can read while it is pinned. It is Go memory, so that nothing is left on C's
+// heap; several goroutines may use one at once.
 type template struct {
-	array []ckAttribute
-	pin   runtime.Pinner
+	array   []ckAttribute
+	targets []unsafe.Pointer // what the array points to, and what that points to
 }
 
 // ckAttribute is CK_ATTRIBUTE.
@@ -69,12 +69,16 @@ func (t *template) build(attributes []attribute) []ckAttribute {
 }
 
 func (t *template) point(a *ckAttribute, value unsafe.Pointer, length int) {
-	t.pin.Pin(value)
 	a.value, a.length = value, C.ck_ulong(length)
+	t.targets = append(t.targets, value)
 }
 
-func (t *template) first() *ckAttribute { return unsafe.SliceData(t.array) }
-func (t *template) count() C.ck_ulong   { return C.ck_ulong(len(t.array)) }
+// pinned gives the array for a call into C, after which the caller unpins p.
+func (t *template) pinned(p *runtime.Pinner) *ckAttribute {
+	for _, target := range t.targets {
+		p.Pin(target)
+	}
+	return unsafe.SliceData(t.array)
+}
 
-// release unpins the memory. The template must not be used after it.
-func (t *template) release() { t.pin.Unpin() }
+func (t *template) count() C.ck_ulong { return C.ck_ulong(len(t.array)) }

@@ -43,9 +43,9 @@ func (d *Device) open(encoded []byte) (*backingKey, error) {
 	if err != nil {
 		return nil, err
 	}
-	o, err := d.lib.unwrap(d.owner, keyWrapPad, keys.wrap, t.Wrapped, d.templates[t.Spec].unwrap)
+	o, err := d.unwrap(keys, t)
 	if err != nil {
-		return nil, d.unwrapError(err, keys)
+		return nil, err
 	}
 	if err := k.prove(d, o, t); err != nil {
 		d.destroyLocked(o)
@@ -79,26 +79,27 @@ func (d *Device) tokenMAC(keys domainKeys, t hsm.Token) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	mac, err := d.ownerHMAC(keys.mac, in)
-	if err != nil && classOf(err) == classHandle {
-		err = d.fuse.blow(err) // the MAC key is gone
-	}
-	return mac, err
+	return d.ownerHMAC(keys.mac, in)
 }
 
-// unwrapError tells a key that does not unwrap from a device that does not. SoftHSM answers both with
-// CKR_GENERAL_ERROR, so the device is asked to wrap and unwrap once more. The caller holds ownerMu.
-func (d *Device) unwrapError(err error, keys domainKeys) error {
-	switch classOf(err) {
-	case classBusy:
-		return err
-	case classInput:
-	default:
+// unwrap opens the wrapped key. SoftHSM answers CKR_GENERAL_ERROR to a key that does not unwrap, and so do devices that
+// have broken down: which it is shows when the device is asked to wrap and unwrap another key, and then this one once more.
+// The caller holds ownerMu.
+func (d *Device) unwrap(keys domainKeys, t hsm.Token) (object, error) {
+	attributes := d.templates[t.Spec].unwrap
+	o, err := d.lib.unwrap(d.owner, keyWrapPad, keys.wrap, t.Wrapped, attributes)
+	if err == nil || classOf(err) == classBusy {
+		return o, err
+	}
+	if classOf(err) != classInput {
 		if d.roundTrip(keys) != nil {
-			return d.fuse.blow(err)
+			return 0, d.fuse.blow(err)
+		}
+		if o, err = d.lib.unwrap(d.owner, keyWrapPad, keys.wrap, t.Wrapped, attributes); err == nil {
+			return o, nil
 		}
 	}
-	return fmt.Errorf("%w: %v", hsm.ErrToken, err) // err itself might pass for ErrUnavailable
+	return 0, fmt.Errorf("%w: %v", hsm.ErrToken, err) // err itself might pass for ErrUnavailable
 }
 
 // roundTrip makes, wraps, unwraps and destroys a throw-away key. The caller holds ownerMu.
@@ -142,10 +143,10 @@ func (d *Device) ownerCheck(err error) error {
 	return d.fuse.check(err)
 }
 
-// destroyLocked destroys a session object. The caller holds ownerMu.
+// destroyLocked destroys a session object. A key that cannot be destroyed is one that the next caller may find: the process
+// has to end with it. The caller holds ownerMu.
 func (d *Device) destroyLocked(o object) {
-	err := d.lib.destroy(d.owner, o)
-	if err != nil && classOf(err) != classHandle {
-		d.config.Log.Error("a session object could not be destroyed", "error", d.ownerCheck(err))
+	if err := d.lib.destroy(d.owner, o); err != nil {
+		d.config.Log.Error("a session object could not be destroyed", "error", d.fuse.blow(err))
 	}
 }

@@ -20,10 +20,8 @@ const (
 	classBusy
 	// classSession: the session is gone or in an unknown state. Another one may do.
 	classSession
-	// classHandle: the object is gone. Its token makes another.
-	classHandle
-	// classFatal: the library, the login or the device is gone. No call into this library is to be trusted; only a new
-	// process begins again.
+	// classFatal: the library, the login, the device or an object that we hold is gone. No call into this library is to be
+	// trusted; only a new process begins again.
 	classFatal
 )
 
@@ -57,16 +55,14 @@ func classify(code uint) class {
 		p11.CKR_BUFFER_TOO_SMALL, p11.CKR_FUNCTION_FAILED:
 		return classSession
 
-	case p11.CKR_KEY_HANDLE_INVALID, p11.CKR_OBJECT_HANDLE_INVALID:
-		return classHandle
-
 	case p11.CKR_GENERAL_ERROR, p11.CKR_HOST_MEMORY, p11.CKR_SLOT_ID_INVALID, p11.CKR_NEED_TO_CREATE_THREADS,
 		p11.CKR_CANT_LOCK, p11.CKR_DEVICE_ERROR, p11.CKR_DEVICE_REMOVED, p11.CKR_TOKEN_NOT_PRESENT,
 		p11.CKR_TOKEN_NOT_RECOGNIZED, p11.CKR_USER_NOT_LOGGED_IN, p11.CKR_USER_PIN_NOT_INITIALIZED, p11.CKR_PIN_EXPIRED,
 		p11.CKR_PIN_LOCKED, p11.CKR_CRYPTOKI_NOT_INITIALIZED, p11.CKR_MUTEX_BAD, p11.CKR_MUTEX_NOT_LOCKED,
 		p11.CKR_RANDOM_NO_RNG, p11.CKR_FIPS_SELF_TEST_FAILED, p11.CKR_LIBRARY_LOAD_FAILED,
-		// The two keys that live in the token have gone.
-		p11.CKR_WRAPPING_KEY_HANDLE_INVALID, p11.CKR_UNWRAPPING_KEY_HANDLE_INVALID:
+		// An object vanished that nobody but us destroys: its session was closed, or the token was changed under us.
+		p11.CKR_KEY_HANDLE_INVALID, p11.CKR_OBJECT_HANDLE_INVALID, p11.CKR_WRAPPING_KEY_HANDLE_INVALID,
+		p11.CKR_UNWRAPPING_KEY_HANDLE_INVALID:
 		return classFatal
 	}
 	return classFatal

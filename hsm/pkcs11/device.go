@@ -43,7 +43,6 @@ func Open(c Config) (*Device, error) {
 	}}
 	d.cache = newCache(d.config.HandleLimit, d.open, d.destroy)
 	if err := d.start(); err != nil {
-		d.releaseTemplates()
 		return nil, errors.Join(deviceError(err), d.disconnect())
 	}
 	return d, nil
@@ -77,14 +76,7 @@ func (d *Device) Close() error {
 	}
 	d.closed = true
 	d.sessions.close()
-	d.releaseTemplates()
 	return d.disconnect()
-}
-
-func (d *Device) releaseTemplates() {
-	for _, t := range d.templates {
-		t.release()
-	}
 }
 
 // Forget destroys the key behind token, once nobody uses it.

@@ -111,7 +111,6 @@ func (o domainObject) make(l *library, h session, version uint32) error {
 		octets(p11.CKA_ID, o.id(version)),
 		numbers(p11.CKA_VALUE_LEN, domainKeySize),
 	}, o.attributes)...)
-	defer t.release()
 	_, err := l.generate(h, o.generate, t)
 	return err
 }

@@ -72,11 +72,7 @@ func (r *reference) sign(ctx context.Context, mechanism uint, in, out []byte) (i
 	if r.entry == nil {
 		return 0, errReleased
 	}
-	n, err := r.device.sign(ctx, r.entry.key.object, mechanism, in, out)
-	if err != nil && classOf(err) == classHandle {
-		r.device.cache.drop(r.entry) // the next Open loads it again
-	}
-	return n, err
+	return r.device.sign(ctx, r.entry.key.object, mechanism, in, out)
 }
 
 // symmetricKey is an hsm.Sealer, hsm.DataKeyer and hsm.Resealer.

@@ -37,6 +37,7 @@ func run(m *testing.M) int {
 		return 1
 	}
 	os.Setenv(softhsm.ConfVariable, store.Conf())
+	os.Setenv(faultyVariable, filepath.Join(dir, "faulty.so"))
 	return m.Run()
 }
 

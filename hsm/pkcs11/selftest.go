@@ -29,13 +29,13 @@ func (d *Device) selfTest() error {
 			d.specs = append(d.specs, spec)
 		case spec == hsm.SymmetricDefault:
 			return fmt.Errorf("%w: %s does not work: %w", ErrSelfTest, spec, err)
-		case classOf(err) == classFatal:
-			return err
+		case errors.Is(err, hsm.ErrUnavailable):
+			return err // it may have the spec and just could not show it
 		default:
 			d.config.Log.Warn("the device lacks a key spec", "spec", spec, "error", err)
 		}
 	}
-	return nil
+	return d.fuse.intact()
 }
 
 // knownAnswer asks the device for the HMAC of RFC 4231, test case 3 with the key filled up to 32 bytes by zeros (RFC 2104
@@ -56,7 +56,6 @@ func (d *Device) knownAnswer() error {
 		flag(p11.CKA_PRIVATE, true),
 		flag(p11.CKA_SIGN, true),
 		octets(p11.CKA_VALUE, key))
-	defer t.release()
 
 	d.ownerMu.Lock()
 	defer d.ownerMu.Unlock()
@@ -143,7 +142,6 @@ func (d *Device) tryWrapOut(key object) (object, error) {
 		numbers(p11.CKA_VALUE_LEN, 32),
 		flag(p11.CKA_TOKEN, false),
 		flag(p11.CKA_WRAP, true))
-	defer t.release()
 	users, err := d.lib.generate(d.owner, p11.CKM_AES_KEY_GEN, t)
 	if err != nil {
 		return 0, fmt.Errorf("no key to try it with can be made: %v", err) // a refusal of this is not one of the attempt
@@ -157,7 +155,6 @@ func (d *Device) tryWrapOut(key object) (object, error) {
 
 func (d *Device) tryCopy(key object) (object, error) {
 	t := newTemplate(flag(p11.CKA_TOKEN, false), flag(p11.CKA_DECRYPT, true))
-	defer t.release()
 	return d.lib.copyObject(d.owner, key, t)
 }
 
@@ -189,7 +186,6 @@ func (d *Device) auditUnwrap(keys domainKeys) error {
 			flag(p11.CKA_EXTRACTABLE, leak.extractable),
 			flag(p11.CKA_SIGN, true))
 		err := d.refused(d.lib.unwrap(d.owner, keyWrapPad, keys.wrap, wrapped, t))
-		t.release()
 		if err != nil {
 			return fmt.Errorf("%w: the domain key v%d opens tokens to keys that are %s (%w): do not use this device",
 				ErrSelfTest, keys.version, leak.what, err)

@@ -19,6 +19,7 @@ package pkcs11
 import "C"
 
 import (
+	"runtime"
 	"sync/atomic"
 	"unsafe"
 
@@ -86,18 +87,24 @@ func (s shim) random(h session, out []byte) error {
 
 func (s shim) create(h session, t *template) (object, error) {
 	s.calls.Add(1)
-	return handle("C_CreateObject", C.shim_create(s.f, C.ck_ulong(h), t.first(), t.count()))
+	var pin runtime.Pinner
+	defer pin.Unpin()
+	return handle("C_CreateObject", C.shim_create(s.f, C.ck_ulong(h), t.pinned(&pin), t.count()))
 }
 
 func (s shim) generate(h session, mechanism uint, t *template) (object, error) {
 	s.calls.Add(1)
-	return handle("C_GenerateKey", C.shim_generate(s.f, C.ck_ulong(h), C.ck_ulong(mechanism), t.first(), t.count()))
+	var pin runtime.Pinner
+	defer pin.Unpin()
+	return handle("C_GenerateKey", C.shim_generate(s.f, C.ck_ulong(h), C.ck_ulong(mechanism), t.pinned(&pin), t.count()))
 }
 
 func (s shim) generatePair(h session, mechanism uint, public, private *template) (pub, priv object, err error) {
 	s.calls.Add(1)
+	var pin runtime.Pinner
+	defer pin.Unpin()
 	r := C.shim_generate_pair(s.f, C.ck_ulong(h), C.ck_ulong(mechanism),
-		public.first(), public.count(), private.first(), private.count())
+		public.pinned(&pin), public.count(), private.pinned(&pin), private.count())
 	if r.code != 0 {
 		return 0, 0, callError("C_GenerateKeyPair", r.code)
 	}
@@ -116,13 +123,17 @@ func (s shim) wrap(h session, mechanism uint, wrapping, key object, out []byte) 
 
 func (s shim) unwrap(h session, mechanism uint, unwrapping object, wrapped []byte, t *template) (object, error) {
 	s.calls.Add(1)
+	var pin runtime.Pinner
+	defer pin.Unpin()
 	return handle("C_UnwrapKey", C.shim_unwrap(s.f, C.ck_ulong(h), C.ck_ulong(mechanism), C.ck_ulong(unwrapping),
-		data(wrapped), length(wrapped), t.first(), t.count()))
+		data(wrapped), length(wrapped), t.pinned(&pin), t.count()))
 }
 
 func (s shim) copyObject(h session, o object, t *template) (object, error) {
 	s.calls.Add(1)
-	return handle("C_CopyObject", C.shim_copy(s.f, C.ck_ulong(h), C.ck_ulong(o), t.first(), t.count()))
+	var pin runtime.Pinner
+	defer pin.Unpin()
+	return handle("C_CopyObject", C.shim_copy(s.f, C.ck_ulong(h), C.ck_ulong(o), t.pinned(&pin), t.count()))
 }
 
 func (s shim) destroy(h session, o object) error {

@@ -4,19 +4,11 @@ import (
 	p11 "github.com/miekg/pkcs11"
 )
 
-// specTemplates are the C forms of the attributes that backing keys of one spec are made and opened with.
+// specTemplates are the attributes that backing keys of one spec are made and opened with.
 type specTemplates struct {
 	generate *template // secret or private key, extractable for one wrap
 	public   *template // public key, asymmetric specs
 	unwrap   *template
-}
-
-func (t specTemplates) release() {
-	for _, x := range []*template{t.generate, t.public, t.unwrap} {
-		if x != nil {
-			x.release()
-		}
-	}
 }
 
 // lifetime are the attributes of a session object in each of its two lives: fresh from the generator, to be wrapped and

@@ -1,8 +1,8 @@
 // A PKCS#11 library for tests: SoftHSM (FAULTY_LIBRARY) with one fault.
 //
 // FAULTY_PLAN is "function:n:code": the n-th call of the function, counted from 1 since the plan last changed, returns code
-// (in hexadecimal) and does nothing. The function "*" is any of them. The code "flip" does the call and then changes a bit of
-// its output. FAULTY_COUNT, a file, gets the number of counted calls at each call of C_GetInfo.
+// (in hexadecimal) and, but for C_Sign, which then ends its operation as the standard wants, does nothing. The function "*" is any of them. The code "flip" does the call and then changes a bit of
+// its output.
 #include <dlfcn.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -15,7 +15,7 @@ typedef struct { ul type; void *value; ul length; } attribute;
 typedef struct { ul mechanism; void *parameter; ul length; } mechanism;
 
 // The places of functions in CK_FUNCTION_LIST, after the version.
-enum { GetInfo = 2, OpenSession = 12, Login = 18, CreateObject = 20, CopyObject, DestroyObject, GetAttributeValue = 24, SignInit = 42,
+enum { OpenSession = 12, Login = 18, CreateObject = 20, CopyObject, DestroyObject, GetAttributeValue = 24, SignInit = 42,
        Sign, GenerateKey = 58, GenerateKeyPair, WrapKey, UnwrapKey, GenerateRandom = 64, Functions = 68 };
 
 typedef struct { struct { byte major, minor; } version; void *f[Functions]; } functions;
@@ -51,19 +51,19 @@ static int due(const char *name, ul *code)
 	return what;
 }
 
-#define CALL(name, params, args, output)                                                                                          \
-	static ul my##name params                                                                                                 \
-	{                                                                                                                         \
-		ul code = 0;                                                                                                      \
-		int what = due("C_" #name, &code);                                                                                \
-		if (what == RETURN)                                                                                               \
-			return code;                                                                                              \
-		ul(*f) params = (ul(*) params)real->f[name];                                                                      \
-		code = f args;                                                                                                    \
-		byte *out = (byte *)(output);                                                                                     \
-		if (what == FLIP && out)                                                                                          \
-			*out ^= 1;                                                                                                \
-		return code;                                                                                                      \
+#define CALL(name, params, args, output)                                        \
+	static ul my##name params                                               \
+	{                                                                       \
+		ul code = 0;                                                    \
+		int what = due("C_" #name, &code);                              \
+		ul(*f) params = (ul(*) params)real->f[name];                    \
+		if (what == RETURN && name != Sign)                             \
+			return code;                                            \
+		ul result = f args;                                             \
+		byte *flipped = (byte *)(output);                               \
+		if (what == FLIP && flipped)                                    \
+			*flipped ^= 1;                                          \
+		return what == RETURN ? code : result;                          \
 	}
 
 CALL(OpenSession, (ul slot, ul flags, void *app, void *notify, ul *s), (slot, flags, app, notify, s), s)
@@ -79,18 +79,6 @@ CALL(GenerateKeyPair, (ul s, mechanism *m, attribute *a, ul n, attribute *b, ul 
 CALL(WrapKey, (ul s, mechanism *m, ul w, ul k, byte *out, ul *n), (s, m, w, k, out, n), out)
 CALL(UnwrapKey, (ul s, mechanism *m, ul w, byte *in, ul n, attribute *a, ul k, ul *o), (s, m, w, in, n, a, k, o), NULL)
 CALL(GenerateRandom, (ul s, byte *out, ul n), (s, out, n), out)
-
-static ul myGetInfo(void *info)
-{
-	const char *path = getenv("FAULTY_COUNT");
-	FILE *f = path ? fopen(path, "w") : NULL;
-	if (f) {
-		fprintf(f, "%ld", count);
-		fclose(f);
-	}
-	ul (*get)(void *) = (ul(*)(void *))real->f[GetInfo];
-	return get(info);
-}
 
 ul C_GetFunctionList(functions **list)
 {
@@ -114,7 +102,6 @@ ul C_GetFunctionList(functions **list)
 	REPLACE(WrapKey);
 	REPLACE(UnwrapKey);
 	REPLACE(GenerateRandom);
-	REPLACE(GetInfo);
 	*list = &faulty;
 	return 0;
 }
