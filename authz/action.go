@@ -6,6 +6,7 @@ import "strings"
 type actionMatcher struct {
 	text    string // as written
 	service string // lower case; "" matches every service ("*" and "*:*")
+	bits    uint64 // of service, among those of the policy
 	name    pattern
 }
 
@@ -39,12 +40,18 @@ func vendorForm(s string) bool {
 	return true
 }
 
-// match tells whether an action of the given service and name (both in any case) is meant.
-func (m *actionMatcher) match(service, name string) bool {
+// match tells whether the request's action is meant. services are the bits of its service in the policy.
+func (m *actionMatcher) match(ev *evaluator, services uint64) bool {
+	if m.bits&services == 0 {
+		return false
+	}
 	if m.service == "" {
 		return true
 	}
-	return equalFold(service, m.service) && m.name.matchFold(name)
+	if services == allServices && !equalFold(ev.service, m.service) {
+		return false // the bits tell nothing
+	}
+	return m.name.matchFold(ev.name)
 }
 
 // asciiLower maps A-Z only, so that lengths never change.

@@ -9,6 +9,9 @@ type Request struct {
 	// resource policy.
 	ResourceAccount string
 	Keys            ContextKeys // may be nil
+	// FromCiphertext says that the caller did not name the resource: it was found in a KMS ciphertext. It matters to
+	// Decision.Message alone.
+	FromCiphertext bool
 }
 
 // ResourceKind says what the policy of the resource means.

@@ -158,3 +158,16 @@ func BenchmarkParseDefaultKeyPolicy(b *testing.B) {
 		mustParse(b, text, authz.ResourcePolicy)
 	}
 }
+
+func TestMessageOfACiphertextsKey(t *testing.T) {
+	r := encryptRequest()
+	r.Action, r.ResourceAccount, r.FromCiphertext = "kms:Decrypt", "444455556666", true
+	with := usual(t)
+	with.Resource = nil
+	const want = "User: arn:aws:iam::111122223333:user/alice is not authorized to perform: kms:Decrypt on the resource " +
+		"associated with this ciphertext because the resource does not exist in this Region, no resource-based policies " +
+		"allow access, or a resource-based policy explicitly denies access"
+	if got := authz.Decide(r, with).Message(r); got != want {
+		t.Errorf("message is %q, want %q", got, want)
+	}
+}

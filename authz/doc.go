@@ -2,8 +2,8 @@
 //
 // It promises three things. Parse understands a policy document wholly or refuses it: nothing is ignored, so a
 // policy never means less than its author wrote. Decide is a pure function of its arguments: it has no clock, no
-// state and no I/O, and does not allocate for an ordinary allowed call. And whatever is unknown, missing or out of
-// bounds is decided against the caller.
+// state and no I/O, and does not allocate for an ordinary allowed call. And where AWS's documentation leaves a case
+// open, the answer is the one that is worse for the caller.
 //
 // The rules are those that AWS publishes (IAM User Guide, "Policy evaluation logic", "IAM JSON policy reference";
 // KMS Developer Guide, "Key policies"). In short: an explicit deny anywhere wins; organization policies, boundary

@@ -82,9 +82,10 @@ func (v *verdict) askLevels(ev *evaluator, levels [][]*Policy) {
 
 // ask adds what one policy says. It stops at a deny, and passes over what can change nothing.
 func (v *verdict) ask(ev *evaluator, p *Policy) {
+	services := ev.servicesOf(p)
 	for i := range p.statements {
 		s := &p.statements[i]
-		if !s.deny && v.reach == outright || !ev.actionMatches(s) {
+		if s.services&services == 0 || !s.deny && v.reach == outright || !ev.actionMatches(s, services) {
 			continue
 		}
 		got := ev.reachOf(p, s)
@@ -108,9 +109,9 @@ func (ev *evaluator) reachOf(p *Policy, s *statement) reach {
 	return s.reach(&ev.principal)
 }
 
-func (ev *evaluator) actionMatches(s *statement) bool {
+func (ev *evaluator) actionMatches(s *statement, services uint64) bool {
 	for i := range s.actions {
-		if s.actions[i].match(ev.service, ev.name) {
+		if s.actions[i].match(ev, services) {
 			return !s.notAction
 		}
 	}

@@ -24,9 +24,10 @@ func Explain(r Request, with Policies) (Decision, []Match) {
 
 func (ev *evaluator) matches(found []Match, source SourceType, policies ...*Policy) []Match {
 	for _, p := range policies {
+		services := ev.servicesOf(p)
 		for i := range p.statements {
 			s := &p.statements[i]
-			if ev.reachOf(p, s) != notReached && ev.actionMatches(s) && ev.resourceMatches(s) && ev.holds(s) {
+			if ev.reachOf(p, s) != notReached && ev.actionMatches(s, services) && ev.resourceMatches(s) && ev.holds(s) {
 				found = append(found, Match{source, p.name, s.sid, i, s.deny})
 			}
 		}

@@ -15,7 +15,11 @@ func (d Decision) Message(r Request) string {
 	case d.Source == Trust:
 		return who + " on resource: " + r.Resource
 	}
-	return who + " on this resource because the resource does not exist in this Region, no resource-based policies " +
+	which := "this resource"
+	if r.FromCiphertext {
+		which = "the resource associated with this ciphertext"
+	}
+	return who + " on " + which + " because the resource does not exist in this Region, no resource-based policies " +
 		"allow access, or a resource-based policy explicitly denies access"
 }
 

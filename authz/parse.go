@@ -14,6 +14,7 @@ func Parse(text string, kind Kind) (*Policy, error) {
 	if p.first != nil {
 		return nil, p.first.locate(text)
 	}
+	policy.indexServices()
 	return policy, nil
 }
 

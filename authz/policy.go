@@ -27,6 +27,7 @@ type Policy struct {
 	kind       Kind
 	version    string
 	id         string
+	services   []string // those that Action entries name, for statement.services; nil where there are too many
 	statements []statement
 }
 
@@ -55,6 +56,7 @@ func (p *Policy) Len() int { return len(p.statements) }
 
 // statement is one compiled statement.
 type statement struct {
+	services     uint64 // the bits of Policy.services that its actions may be of, so that most are passed over at once
 	sid          string
 	deny         bool
 	notPrincipal bool

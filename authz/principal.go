@@ -130,12 +130,13 @@ func (s *statement) reach(p *Principal) reach {
 // reachOthers is reach of a NotPrincipal. A caller is several principals at once (account, role, session): a deny
 // spares them only if the list has them all, as AWS documents it; an allow takes them in only if it has none.
 func (s *statement) reachOthers(p *Principal) reach {
-	own, parent, account := false, p.SessionOf == "", p.Account == "" || p.Type == Root
-	any := false
+	own, account := false, p.Account == "" || p.Type == Root
+	parent := p.SessionOf == "" || strings.HasSuffix(p.SessionOf, ":root") // the root is listed as the account
+	some := false
 	for i := range s.principals {
 		m := &s.principals[i]
 		got := m.match(p)
-		any = any || got != notReached
+		some = some || got != notReached
 		switch {
 		case m.kind == everyone || m.kind == everyoneAWS:
 			return notReached
@@ -147,7 +148,7 @@ func (s *statement) reachOthers(p *Principal) reach {
 			account = true
 		}
 	}
-	listed := any
+	listed := some
 	if s.deny {
 		listed = own && parent && account
 	}
