@@ -3,7 +3,6 @@ package api
 import (
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"ostiary.dev/access"
@@ -35,7 +34,7 @@ func newAuthenticator(box *sealing.Box, now func() time.Time) *authenticator {
 // it. Nothing of the body has been parsed as input at this point.
 func (a *authenticator) authenticate(v *state.View, x *exchange) (*access.Call, error) {
 	r := x.request
-	req := signedRequest(x)
+	req := sigv4.FromHTTP(r, *x.body)
 	sig, err := sigv4.Parse(&req)
 	if err != nil {
 		return nil, err
@@ -71,14 +70,6 @@ func (a *authenticator) authenticate(v *state.View, x *exchange) (*access.Call, 
 		Referer:     r.Referer(),
 		View:        v,
 	}, nil
-}
-
-// signedRequest is what the signature was made over, as it came in.
-func signedRequest(x *exchange) sigv4.Request {
-	r := x.request
-	path, query, _ := strings.Cut(r.RequestURI, "?")
-	return sigv4.Request{Method: r.Method, Path: path, RawQuery: query, Host: r.Host, Header: r.Header,
-		TransferEncoding: r.TransferEncoding, Body: *x.body}
 }
 
 // scope gives the rules for the credential scope: the service that the request is addressed to and the regions that

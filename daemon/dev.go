@@ -104,7 +104,7 @@ func quiet(ctx context.Context, err error) error {
 	return err
 }
 
-// startParts starts the audit log, the device worker and the cluster node.
+// startParts starts the audit log, the cluster node and the device worker.
 func (c *DevConfig) startParts(ctx context.Context, f *folder, n *node) error {
 	sync := audit.SyncKernel
 	if c.SyncAudit {
@@ -114,9 +114,6 @@ func (c *DevConfig) startParts(ctx context.Context, f *folder, n *node) error {
 	if n.audit, err = audit.Open(audit.Config{Dir: f.file(auditDir), Node: nodeID, Sync: sync, Now: c.Now, Log: c.Log}); err != nil {
 		return &Problem{What: "the audit log cannot be opened", Err: err}
 	}
-	if n.worker, err = c.softToken(ctx, f, n.meters); err != nil {
-		return err
-	}
 	n.store = state.New()
 	n.raft, err = cluster.Open(cluster.Config{Dir: f.file(raftDir), NodeID: nodeID, Store: n.store, Log: c.Log, Now: c.Now,
 		Bootstrap: true, Committed: func(took time.Duration) { n.meters.commits.Observe(took.Seconds()) }})
@@ -125,12 +122,13 @@ func (c *DevConfig) startParts(ctx context.Context, f *folder, n *node) error {
 	}
 	select {
 	case <-n.raft.Ready():
-		return nil
 	case <-n.raft.Done():
 		return &Problem{What: "the replicated state cannot be used", Err: n.raft.Err()}
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+	n.worker, err = c.softToken(ctx, f, n.meters, n.store.View().Cluster() != nil)
+	return err
 }
 
 const nodeID = "dev-1"
@@ -140,6 +138,9 @@ func (c *DevConfig) found(ctx context.Context, f *folder, n *node, address net.A
 	found := &founder{device: n.worker, cluster: replicator{n.raft}, view: n.store.View, now: c.Now}
 	if err := found.found(ctx, c.Regions); err != nil {
 		return credentials{}, &Problem{What: "the cluster cannot be founded", Err: err}
+	}
+	if err := f.forgetSOPIN(); err != nil {
+		return credentials{}, err
 	}
 	shared := n.store.View().Cluster()
 	box, err := openBox(ctx, n.worker, shared)

@@ -35,8 +35,9 @@ func findWorker() (string, error) {
 	return filepath.Abs(path)
 }
 
-// softToken prepares the SoftHSM token of a data folder, and starts the worker on it.
-func (c *DevConfig) softToken(ctx context.Context, f *folder, m *meters) (*worker.Client, error) {
+// softToken starts the worker on the SoftHSM token of a data folder. The token and its domain key are made only while
+// the folder's cluster has not been founded: afterwards another domain key would open nothing.
+func (c *DevConfig) softToken(ctx context.Context, f *folder, m *meters, founded bool) (*worker.Client, error) {
 	library, err := softhsm.Library()
 	if err != nil {
 		return nil, &Problem{What: "no device", Err: err}
@@ -45,7 +46,7 @@ func (c *DevConfig) softToken(ctx context.Context, f *folder, m *meters) (*worke
 	if err != nil {
 		return nil, &Problem{What: "the SoftHSM folder cannot be made", Err: err}
 	}
-	pin, err := f.pin()
+	pin, err := f.pin(pinFile, !founded)
 	if err != nil {
 		return nil, err
 	}
@@ -56,8 +57,14 @@ func (c *DevConfig) softToken(ctx context.Context, f *folder, m *meters) (*worke
 		Log:      c.Log,
 		Observer: m,
 	}
-	if err := worker.Init(ctx, worker.InitConfig{Config: cfg}); err != nil {
-		return nil, deviceProblem(f, err)
+	if !founded {
+		soPIN, err := f.pin(soPINFile, true)
+		if err != nil {
+			return nil, err
+		}
+		if err := worker.Init(ctx, worker.InitConfig{Config: cfg, SOPINFile: soPIN}); err != nil {
+			return nil, deviceProblem(f, err)
+		}
 	}
 	w, err := worker.Start(ctx, cfg)
 	if err != nil {
@@ -66,12 +73,12 @@ func (c *DevConfig) softToken(ctx context.Context, f *folder, m *meters) (*worke
 	return w, nil
 }
 
-// pin is the path of the file with the user PIN, which is made with the folder. The worker alone reads it.
-func (f *folder) pin() (string, error) {
-	path := f.file(pinFile)
+// pin is the path of a file with a PIN, which is made with the folder. The worker alone reads it.
+func (f *folder) pin(name string, mayMake bool) (string, error) {
+	path := f.file(name)
 	_, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		if _, err := os.Stat(f.file(raftDir)); err == nil {
+		if !mayMake {
 			return "", &Problem{What: "the PIN file " + path + " is missing", Do: "restore it; without it the keys of this folder cannot be used"}
 		}
 		err = durable.WriteFile(path, []byte(rand.Text()+"\n"), 0o600)
@@ -80,6 +87,22 @@ func (f *folder) pin() (string, error) {
 		return "", &Problem{What: "the PIN file " + path + " cannot be made or read", Err: err, Do: "check its owner and permissions"}
 	}
 	return path, nil
+}
+
+// forgetSOPIN removes the security officer's PIN, which is needed only until the cluster is founded. With it and the
+// user PIN everything in a token can be read.
+func (f *folder) forgetSOPIN() error {
+	err := os.Remove(f.file(soPINFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err == nil {
+		err = durable.SyncDir(f.path)
+	}
+	if err != nil {
+		return &Problem{What: "the security officer's PIN cannot be removed", Err: err}
+	}
+	return nil
 }
 
 // deviceProblem adds to what the worker found what there is to do about it in a dev folder.

@@ -17,6 +17,7 @@ const (
 	markerFile = "ostiary.json" // says that the folder is ours, and of which format
 	lockFile   = "lock"
 	pinFile    = "pin"
+	soPINFile  = "so-pin" // only until the cluster is founded
 	envFile    = "env"
 	caFile     = "ca.pem"
 	tokenDir   = "softhsm"
@@ -124,7 +125,7 @@ func (f *folder) mark() error {
 
 // clean removes what this program has put there, the marker last, and nothing else.
 func (f *folder) clean() error {
-	for _, name := range []string{envFile, caFile, auditDir, raftDir, tokenDir, pinFile, markerFile} {
+	for _, name := range []string{envFile, caFile, auditDir, raftDir, tokenDir, pinFile, soPINFile, markerFile} {
 		if err := os.RemoveAll(f.file(name)); err != nil {
 			return &Problem{What: "data folder " + f.path + " cannot be cleaned", Err: err, Do: "check its owner and permissions"}
 		}

@@ -95,7 +95,7 @@ func (m *meters) watch(n *node) {
 	m.counter("ostiary_device_handle_misses_total", "Uses of a backing key that had to be unwrapped first.", func() float64 { return float64(n.deviceStatus().HandleMisses) })
 	m.counter("ostiary_device_library_calls_total", "Calls into the device's library.", func() float64 { return float64(n.deviceStatus().DeviceCalls) })
 	m.gauge("ostiary_raft_term", "Raft term.", func() float64 { return float64(n.raft.Stats().Term) })
-	m.gauge("ostiary_raft_applied_index", "Log index up to which the state includes everything.", func() float64 { return float64(n.raft.Stats().Applied) })
+	m.gauge("ostiary_raft_applied_index", "Log index up to which the state includes everything.", func() float64 { return float64(n.raft.Stats().AppliedIndex) })
 	m.gauge("ostiary_raft_snapshot_index", "Log index of the last snapshot.", func() float64 { return float64(n.raft.Stats().SnapshotIndex) })
 	m.gauge("ostiary_keys", "KMS keys in the state.", func() float64 { return float64(n.store.View().Counts().Keys) })
 	m.gauge("ostiary_aliases", "Aliases in the state.", func() float64 { return float64(n.store.View().Counts().Aliases) })
