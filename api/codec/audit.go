@@ -3,10 +3,10 @@ package codec
 import (
 	"strconv"
 	"time"
-	"unicode/utf8"
 )
 
-// Limits of what one input puts into its audit record, in bytes before JSON escaping.
+// Limits of what one input puts into its audit record, in bytes. Strings are counted before JSON escaping, which makes
+// six bytes of a control character, so an input is at most MaxAudit and six times maxAuditString long.
 const (
 	MaxAudit       = 96 << 10 // of a whole input; what comes after is left out and "truncated": true says so
 	maxAuditString = 32 << 10 // of one string; the rest is cut and counted
@@ -58,11 +58,8 @@ func (a *Audit) text(s string) {
 		a.buf = AppendString(a.buf, s)
 		return
 	}
-	end := maxAuditString
-	for end > 0 && !utf8.RuneStart(s[end]) {
-		end--
-	}
-	a.buf = AppendString(a.buf, s[:end]+"...("+strconv.Itoa(len(s)-end)+" bytes more)")
+	kept := clip(s, maxAuditString)
+	a.buf = AppendString(a.buf, kept+"...("+strconv.Itoa(len(s)-len(kept))+" bytes more)")
 }
 
 // String writes a string member.
@@ -167,7 +164,7 @@ func AuditMap[T ~string](a *Audit, name string, v map[string]T) {
 	}
 	a.name(name)
 	a.buf = append(a.buf, '{')
-	for _, k := range sortedKeys(v) {
+	for _, k := range sortedKeys(v, new(keyRoom)) {
 		if len(k) > maxAuditString || !a.room(len(k)+min(len(v[k]), maxAuditString)) {
 			a.cut = true
 			break

@@ -29,7 +29,7 @@ type Input interface {
 	// Validate reports every violated constraint of the model to v.
 	Validate(v *Validator)
 	// AppendAudit appends the input as a JSON object for the audit record: member names as CloudTrail writes them,
-	// blobs and sensitive members left out, at most MaxAudit bytes and a little.
+	// blobs and sensitive members left out, of bounded length (see MaxAudit).
 	AppendAudit(b []byte) []byte
 }
 

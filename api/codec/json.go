@@ -3,6 +3,7 @@ package codec
 import (
 	"bytes"
 	"strings"
+	"unicode/utf8"
 )
 
 // JSON reads one AWS JSON 1.1 body. The zero value is ready for Decode, and may be used again after it; it must not be
@@ -18,6 +19,7 @@ type JSON struct {
 	names   [][]byte // names seen in the open objects, innermost last
 	base    [MaxDepth + 1]int
 	many    [MaxDepth + 1]map[string]struct{} // instead of names, for an object with many members
+	crowded bool                              // something is in many
 	scratch []byte                            // unescaped string
 	text    strings.Builder                   // short strings share its buffer
 	strs    []string                          // so do the variables that pointers to strings point to
@@ -47,11 +49,14 @@ func (r *JSON) Decode(body []byte, in JSONInput) *Error {
 	return err
 }
 
+// reset prepares for another body. What was read from the last one stays untouched.
 func (r *JSON) reset(body []byte) {
 	r.buf, r.pos, r.err, r.depth, r.name = body, 0, nil, 0, nil
-	clear(r.names[:cap(r.names)])
 	r.names = r.names[:0]
-	clear(r.many[:])
+	if r.crowded {
+		clear(r.many[:])
+		r.crowded = false
+	}
 	clear(r.scratch[:cap(r.scratch)])
 	r.text.Reset()
 	r.strs = nil
@@ -236,7 +241,9 @@ func (r *JSON) enter() bool {
 func (r *JSON) leaveObject() {
 	r.pos++
 	r.names = r.names[:r.base[r.depth]]
-	r.many[r.depth] = nil
+	if r.crowded {
+		r.many[r.depth] = nil
+	}
 	r.depth--
 }
 
@@ -260,7 +267,7 @@ func (r *JSON) member() bool {
 	}
 	r.pos++
 	if r.repeated(name) {
-		r.fail("Duplicate field '" + strings.ToValidUTF8(clip(string(name), 64), "") + "'")
+		r.fail("Duplicate field '" + clip(string(name), 64) + "'")
 		return false
 	}
 	r.name = name
@@ -291,7 +298,7 @@ func (r *JSON) repeated(name []byte) bool {
 		seen[string(k)] = struct{}{}
 	}
 	seen[string(name)] = struct{}{}
-	r.many[r.depth] = seen
+	r.many[r.depth], r.crowded = seen, true
 	return false
 }
 
@@ -308,10 +315,13 @@ func (r *JSON) literal(word string) bool {
 	return true
 }
 
-// clip cuts s to at most n bytes.
+// clip cuts s, which is valid UTF-8, to at most n bytes of whole characters.
 func clip(s string, n int) string {
-	if len(s) > n {
-		return s[:n]
+	if len(s) <= n {
+		return s
 	}
-	return s
+	for n > 0 && !utf8.RuneStart(s[n]) {
+		n--
+	}
+	return s[:n]
 }

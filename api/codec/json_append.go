@@ -171,7 +171,7 @@ func AppendList[T any](b []byte, v []T, element func([]byte, T) []byte) []byte {
 // AppendMap appends a map in the order of its keys.
 func AppendMap[T any](b []byte, v map[string]T, value func([]byte, T) []byte) []byte {
 	b = append(b, '{')
-	for _, k := range sortedKeys(v) {
+	for _, k := range sortedKeys(v, new(keyRoom)) {
 		b = value(AppendName(b, k), v[k])
 	}
 	return append(b, '}')

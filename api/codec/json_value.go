@@ -139,8 +139,8 @@ func (r *JSON) Blob() []byte {
 
 // decodeBase64 decodes canonical base64 into a slice of its own, which is not nil on success.
 func decodeBase64(src []byte) ([]byte, error) {
-	if i := bytes.IndexAny(src, "\r\n"); i >= 0 { // encoding/base64 skips these
-		return nil, base64.CorruptInputError(i)
+	if bytes.IndexByte(src, '\n') >= 0 || bytes.IndexByte(src, '\r') >= 0 { // encoding/base64 skips these
+		return nil, base64.CorruptInputError(0)
 	}
 	out := make([]byte, base64.StdEncoding.DecodedLen(len(src)))
 	n, err := strictBase64.Decode(out, src)

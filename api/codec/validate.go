@@ -166,18 +166,18 @@ func (r *Rule) inRange(n int64) bool {
 	return (!r.HasMin || n >= r.Min) && (!r.HasMax || n <= r.Max)
 }
 
-// violated words every constraint that s does not satisfy.
+// violated words every constraint that s does not satisfy, in AWS's order: the pattern comes before the lengths.
 func (r *Rule) violated(s string) []string {
 	var out []string
 	n := int64(utf8.RuneCountInString(s))
+	if r.Pattern != nil && !r.Pattern.Match(s) {
+		out = append(out, r.pattern())
+	}
 	if r.HasMax && n > r.Max {
 		out = append(out, r.maxLength())
 	}
 	if r.HasMin && n < r.Min {
 		out = append(out, r.minLength())
-	}
-	if r.Pattern != nil && !r.Pattern.Match(s) {
-		out = append(out, r.pattern())
 	}
 	if r.Enum != nil && !slices.Contains(r.Enum, s) {
 		out = append(out, r.enum())
@@ -201,7 +201,7 @@ func (r *Rule) enum() string {
 	return "Member must satisfy enum value set: [" + strings.Join(r.Enum, ", ") + "]"
 }
 
-// all words every constraint of the rule, for elements of lists and maps.
+// all words every constraint of the rule, for elements of lists and maps: there the lengths come first.
 func (r *Rule) all() string {
 	var out []string
 	if r.HasMax {

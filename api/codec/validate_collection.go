@@ -91,7 +91,7 @@ func shownMap[T ~string](m map[string]T, secret bool) string {
 	}
 	var b strings.Builder
 	b.WriteString(" '{")
-	for i, k := range sortedKeys(m) {
+	for i, k := range sortedKeys(m, new(keyRoom)) {
 		if i > 0 {
 			b.WriteString(", ")
 		}

@@ -213,7 +213,7 @@ func XMLMap[T any](x *XML, name, entry, key, value string, v map[string]T, eleme
 		x.open(name)
 		pair = entry
 	}
-	for _, k := range sortedKeys(v) {
+	for _, k := range sortedKeys(v, new(keyRoom)) {
 		x.open(pair)
 		x.Text(key, k)
 		element(x, value, v[k])

@@ -10,8 +10,8 @@ import (
 // generator holds what the emitters share while one package is made.
 type generator struct {
 	m       *model
-	inputs  map[string]bool // shapes that clients send
-	outputs map[string]bool // shapes that clients get
+	inputs  map[string]bool   // shapes that clients send
+	outputs map[string]bool   // shapes that clients get
 	roots   map[string]string // what a whole input or output is, as the end of a sentence
 	files   map[string]*file
 	loose   bool // vectors: element types that no service sends may go without constraints and audit
