@@ -35,7 +35,7 @@ func world(t testing.TB) *log {
 	return l
 }
 
-// refusals has the answer of AWS's key-state table (KMS developer guide, "Key states of AWS KMS keys") for each
+// TestRefusals has the answer of AWS's key-state table (KMS developer guide, "Key states of AWS KMS keys") for each
 // command on each state, and every other refusal.
 func TestRefusals(t *testing.T) {
 	const later = now + 1
@@ -56,10 +56,10 @@ func TestRefusals(t *testing.T) {
 		{"account without digits", PutAccount{Account{"11112222333x", "", now}}, CodeInvalid},
 		{"user of no account", PutUser{User{Account: "000000000000", Name: "u", Path: "/", ID: "AIDA", Created: now}}, CodeNotFound},
 		{"user changed", PutUser{testUser("admin")}, 0},
-		{"user made again", PutUser{with2(testUser("admin"), func(u *User) { u.ID = "AIDAother" })}, CodeConflict},
-		{"user at another time", PutUser{with2(testUser("admin"), func(u *User) { u.Created = later })}, CodeConflict},
-		{"user with a bad path", PutUser{with2(testUser("bob"), func(u *User) { u.Path = "/x" })}, CodeInvalid},
-		{"policies out of order", PutUser{with2(testUser("bob", policy, policy), func(u *User) { slices.Reverse(u.Policies) })}, CodeInvalid},
+		{"user made again", PutUser{withUser(testUser("admin"), func(u *User) { u.ID = "AIDAother" })}, CodeConflict},
+		{"user at another time", PutUser{withUser(testUser("admin"), func(u *User) { u.Created = later })}, CodeConflict},
+		{"user with a bad path", PutUser{withUser(testUser("bob"), func(u *User) { u.Path = "/x" })}, CodeInvalid},
+		{"policies out of order", PutUser{withUser(testUser("bob", policy, policy), func(u *User) { slices.Reverse(u.Policies) })}, CodeInvalid},
 		{"access key of no user", PutAccessKey{testAccessKey("AKIA2", "nobody")}, CodeNotFound},
 		{"access key again", PutAccessKey{testAccessKey("AKIA1", "admin")}, 0},
 		{"access key at another time", PutAccessKey{AccessKey{"AKIA1", account, "admin", []byte("s"), true, later}}, CodeConflict},
@@ -183,8 +183,8 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-// with2 alters a user.
-func with2(u User, change func(*User)) User { change(&u); return u }
+// withUser alters a user.
+func withUser(u User, change func(*User)) User { change(&u); return u }
 
 func TestNotBootstrapped(t *testing.T) {
 	l := &log{t: t, store: New()}

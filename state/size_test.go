@@ -42,7 +42,7 @@ func heap() uint64 {
 
 // TestMemoryPerKey holds the promise that a key costs well under 1 KiB: its token of 250 bytes and about 400 more.
 func TestMemoryPerKey(t *testing.T) {
-	const n, limit = 50_000, 800
+	const n, limit = 20_000, 800
 	before := heap()
 	l := crowdedLog(t, n)
 	applied := (heap() - before) / n

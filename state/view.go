@@ -103,7 +103,7 @@ func (v *View) AliasesOf(ref KeyRef, after string) iter.Seq[*Alias] {
 	}
 }
 
-// Due gives the keys whose deletion was due by now (Unix ms), those due first first.
+// Due gives the keys whose deletion was due by now (Unix ms), in the order in which they became due.
 func (v *View) Due(now int64) iter.Seq[*Key] {
 	return func(yield func(*Key) bool) {
 		for at, k := range v.t.due.all() {
