@@ -2,6 +2,7 @@ package codec
 
 import (
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -72,7 +73,7 @@ func (a *Audit) String(name string, v *string) {
 // AuditEnum writes a member with an enumeration.
 func AuditEnum[T ~string](a *Audit, name string, v T) {
 	if v != "" {
-		a.Text(name, string(v))
+		a.Text(name, strings.TrimSuffix(string(v), emptyEnum))
 	}
 }
 

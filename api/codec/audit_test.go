@@ -36,6 +36,7 @@ func TestAudit(t *testing.T) {
 			Inner: &thing{S: ptr("")}, List: []string{"x", "y"}, Map: map[string]string{"b": "2", "a": "1"}, Many: []thing{{}, {N: ptr[int32](1)}}},
 			`{"s":"a\"` + "\uFFFD" + `","e":"RED","t":false,"n":7,"f":0.5,"d":"2023-11-14T22:13:20Z","inner":{"s":""},` +
 				`"list":["x","y"],"map":{"a":"1","b":"2"},"many":[{},{"n":1}]}`},
+		"empty enumeration": {thing{E: emptyEnum}, `{"e":""}`},
 		"empty collections": {thing{List: []string{}, Map: map[string]string{}, Many: []thing{}}, `{"list":[],"map":{},"many":[]}`},
 		"long string":       {thing{S: ptr(strings.Repeat("é", maxAuditString/2+1))}, `{"s":"` + strings.Repeat("é", maxAuditString/2) + `...(2 bytes more)"}`},
 	}
