@@ -69,7 +69,7 @@ func listen(ctx context.Context, address, flag string) (net.Listener, error) {
 func (c *DevConfig) serve(ctx context.Context, f *folder, apiListener, metricsListener net.Listener) (err error) {
 	life, end := context.WithCancel(context.WithoutCancel(ctx)) // the parts outlive ctx until the last call is answered
 	defer end()
-	n := &node{life: life, log: c.Log, now: c.Now, meters: newMeters()}
+	n := &node{life: life, log: c.Log, now: c.Now, meters: newMeters(), purge: newPurge(f.file(purgeFile))}
 	defer func() {
 		last, cancel := context.WithTimeout(life, shutdownTime)
 		defer cancel()

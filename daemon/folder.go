@@ -20,6 +20,7 @@ const (
 	soPINFile  = "so-pin" // only until the cluster is founded
 	envFile    = "env"
 	caFile     = "ca.pem"
+	purgeFile  = "purge" // there while the log may hold bytes of deleted keys
 	tokenDir   = "softhsm"
 	raftDir    = "raft"
 	auditDir   = "audit"
@@ -125,7 +126,7 @@ func (f *folder) mark() error {
 
 // clean removes what this program has put there, the marker last, and nothing else.
 func (f *folder) clean() error {
-	for _, name := range []string{envFile, caFile, auditDir, raftDir, tokenDir, pinFile, soPINFile, markerFile} {
+	for _, name := range []string{envFile, caFile, auditDir, raftDir, tokenDir, pinFile, soPINFile, purgeFile, markerFile} {
 		if err := os.RemoveAll(f.file(name)); err != nil {
 			return &Problem{What: "data folder " + f.path + " cannot be cleaned", Err: err, Do: "check its owner and permissions"}
 		}

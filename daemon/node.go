@@ -33,6 +33,7 @@ type node struct {
 	raft    *cluster.Node
 	kms     *kms.Service
 	certs   *certificates
+	purge   *purge
 	api     *http.Server
 	metrics *http.Server
 }

@@ -50,6 +50,14 @@ func (s *Service) CancelKeyDeletion(ctx context.Context, g *access.Grant, _ *kms
 	return &kmsapi.CancelKeyDeletionResponse{KeyId: ptr(keyARN(ref))}, nil
 }
 
+// AnyDue says whether the waiting period of some key is over.
+func (s *Service) AnyDue(v *state.View) bool {
+	for range v.Due(s.now().UnixMilli()) {
+		return true
+	}
+	return false
+}
+
 // maxReaped bounds the deletions of one Reap, so that other commands get their turn.
 const maxReaped = 1000
 
