@@ -21,12 +21,36 @@ import (
 // first argument says how it behaves.
 const workerWord = "as-device-worker"
 
+// daemonWord makes the test binary a daemon that starts a worker, prints its process id and waits to be killed.
+const daemonWord = "as-daemon"
+
+func beDaemon() int {
+	program, err := os.Executable()
+	if err != nil {
+		return 1
+	}
+	c, err := worker.Start(context.Background(), worker.Config{
+		Program: program, Args: []string{workerWord, "hang-at=2"},
+		Settings: worker.Settings{Library: "/nowhere/library.so", TokenLabel: "test", PINFile: "/nowhere/pin"},
+		Log:      slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		return 1
+	}
+	go c.Random(context.Background(), 1) // hangs in the device
+	fmt.Println(c.Stats().WorkerPID)
+	select {}
+}
+
 // domainKey is the same in every worker, so that tokens survive a worker.
 var domainKey = []byte("domain key of the worker tests..")
 
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == workerWord {
 		os.Exit(beWorker(os.Args[2:]))
+	}
+	if len(os.Args) > 1 && os.Args[1] == daemonWord {
+		os.Exit(beDaemon())
 	}
 	os.Exit(m.Run())
 }
@@ -42,13 +66,13 @@ func beWorker(behaviour []string) int {
 		}
 	}
 	conn := os.NewFile(3, "daemon")
-	if hook.garbage != "" {
-		time.Sleep(10 * time.Millisecond)
-		fmt.Fprint(conn, hook.garbage)
-	}
-	err := worker.Serve(context.Background(), conn, func(context.Context, worker.Settings) (hsm.Backend, error) {
+	fmt.Fprint(conn, hook.garbage)
+	hook.conn = conn
+	err := worker.Serve(context.Background(), conn, func(_ context.Context, s worker.Settings) (hsm.Backend, error) {
+		if err := obey(s.PINFile); err != nil {
+			return nil, err
+		}
 		if hook.startError != nil {
-			hook.startError.Message += " " + strconv.Itoa(os.Getpid())
 			return nil, hook.startError
 		}
 		time.Sleep(hook.startDelay)
@@ -61,6 +85,33 @@ func beWorker(behaviour []string) int {
 	return 0
 }
 
+// What a test may write in the PIN file of a running client, for the next worker.
+const (
+	wrongPIN = "wrong" // the token refuses it
+	deadPIN  = "dead"  // the worker ends at once
+)
+
+// obey does what the PIN file says, and leaves a trace of it: a line in another file for every start.
+func obey(pinFile string) error {
+	content, err := os.ReadFile(pinFile)
+	if err != nil {
+		return nil // most tests have none
+	}
+	trace, err := os.OpenFile(pinFile+".starts", os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	defer trace.Close()
+	fmt.Fprintf(trace, "%s\n", content)
+	switch string(content) {
+	case wrongPIN:
+		return &worker.StartError{Kind: worker.StartPIN, Message: "the token refused the PIN"}
+	case deadPIN:
+		os.Exit(3)
+	}
+	return nil
+}
+
 // faults is how a test's worker misbehaves.
 type faults struct {
 	startError *worker.StartError
@@ -69,13 +120,15 @@ type faults struct {
 	hangAt     uint64
 	fatalAt    uint64
 	exitAt     uint64
+	garbageAt  uint64
 	garbage    string
+	conn       *os.File
 }
 
 func (f *faults) set(name, value string) (err error) {
 	switch name {
 	case "start-error":
-		f.startError = &worker.StartError{Kind: worker.StartKind(value), Message: "as the test wants, from process"}
+		f.startError = &worker.StartError{Kind: worker.StartKind(value), Message: "as the test wants"}
 	case "start-delay":
 		f.startDelay, err = time.ParseDuration(value)
 	case "delay":
@@ -86,6 +139,8 @@ func (f *faults) set(name, value string) (err error) {
 		f.fatalAt, err = strconv.ParseUint(value, 10, 64)
 	case "exit-at":
 		f.exitAt, err = strconv.ParseUint(value, 10, 64)
+	case "garbage-at":
+		f.garbageAt, err = strconv.ParseUint(value, 10, 64)
 	case "garbage":
 		f.garbage = value
 	case "say":
@@ -108,6 +163,8 @@ func (f *faults) call(_ context.Context, op string, n uint64) error {
 		return fatal{errors.New("the device fell over")}
 	case f.exitAt:
 		syscall.Kill(os.Getpid(), syscall.SIGKILL)
+	case f.garbageAt:
+		f.conn.WriteString("this is not the protocol\n")
 	}
 	return nil
 }
@@ -129,16 +186,8 @@ func config(t testing.TB, behaviour ...string) worker.Config {
 		Settings: worker.Settings{
 			Library: "/nowhere/library.so", TokenLabel: "test", PINFile: t.TempDir() + "/pin", Sessions: 2,
 		},
-		Log: slog.New(slog.NewTextHandler(testWriter{t}, nil)),
+		Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
 	}
-}
-
-// testWriter puts the log with the test's output.
-type testWriter struct{ testing.TB }
-
-func (w testWriter) Write(b []byte) (int, error) {
-	w.Logf("%s", b)
-	return len(b), nil
 }
 
 func start(t testing.TB, cfg worker.Config) *worker.Client {

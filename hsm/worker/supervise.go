@@ -92,13 +92,14 @@ func (c *Client) supervise(start, life context.Context, started chan<- error) {
 	defer c.become(situation{state: StateClosed, reason: errClosed})
 
 	p, err := c.launch(start)
-	started <- err
 	if err != nil {
+		started <- err
 		return
 	}
+	c.serve(p)
+	started <- nil
 	var pace pacer
 	for p != nil {
-		c.become(situation{state: StateServing, link: p.link, pid: p.pid()})
 		pace.started = time.Now()
 		reason := c.watch(life, p.link)
 		if life.Err() != nil {
@@ -113,8 +114,15 @@ func (c *Client) supervise(start, life context.Context, started chan<- error) {
 		if c.cfg.Observer != nil {
 			c.cfg.Observer.Restarted(reason)
 		}
-		p = c.relaunch(life, reason, &pace)
+		if p = c.relaunch(life, reason, &pace); p != nil {
+			c.serve(p)
+		}
 	}
+}
+
+// serve gives a worker to the callers.
+func (c *Client) serve(p *process) {
+	c.become(situation{state: StateServing, link: p.link, pid: p.pid()})
 }
 
 // watch returns when the link has died, or life is over.
