@@ -3,6 +3,7 @@ package pkcs11
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"sync/atomic"
 
 	p11 "github.com/miekg/pkcs11"
@@ -75,10 +76,12 @@ type CallError struct {
 }
 
 func (e *CallError) Error() string {
-	if name := p11.Error(e.Code).Error(); e.Code != p11.CKR_ACTION_PROHIBITED && e.Code < p11.CKR_VENDOR_DEFINED {
-		return e.Call + ": " + name
+	// miekg/pkcs11 has the names, behind this prefix.
+	name := strings.TrimPrefix(p11.Error(e.Code).Error(), fmt.Sprintf("pkcs11: 0x%X: ", e.Code))
+	if name == "" || e.Code >= p11.CKR_VENDOR_DEFINED {
+		return fmt.Sprintf("%s: return code 0x%X", e.Call, e.Code)
 	}
-	return fmt.Sprintf("%s: return code 0x%X", e.Call, e.Code)
+	return fmt.Sprintf("%s: %s (0x%X)", e.Call, name, e.Code)
 }
 
 // Is makes every failure that a later try may not meet an hsm.ErrUnavailable.

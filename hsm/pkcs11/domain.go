@@ -39,8 +39,8 @@ type domainObject struct {
 
 // wrapKey is the domain key. It can be wrapped out only under a key that the security officer trusts (the join), cannot
 // encrypt or decrypt, serves one mechanism, and gives only keys that stay in the device and in the session. CKA_COPYABLE is
-// false because a copy may be given CKA_DECRYPT, and CKA_ALLOWED_MECHANISMS is set because unwrapping with a padded CBC
-// mode is a decryption oracle. CKA_MODIFIABLE comes last: it closes the object.
+// false because on some devices a copy may be given CKA_DECRYPT, and CKA_ALLOWED_MECHANISMS is set because unwrapping with a
+// padded CBC mode is a decryption oracle. CKA_MODIFIABLE comes last: it closes the object.
 func wrapKey() domainObject {
 	return domainObject{
 		name: "domain key", prefix: wrapIDPrefix, generate: p11.CKM_AES_KEY_GEN,
