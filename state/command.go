@@ -50,6 +50,7 @@ var commands = [...]struct {
 	{14, decodeAs[CreateAlias]},
 	{15, decodeAs[UpdateAlias]},
 	{16, decodeAs[DeleteAlias]},
+	{17, decodeAs[AddRegion]},
 }
 
 func (Bootstrap) number() number        { return 1 }
@@ -68,6 +69,7 @@ func (UntagKey) number() number         { return 13 }
 func (CreateAlias) number() number      { return 14 }
 func (UpdateAlias) number() number      { return 15 }
 func (DeleteAlias) number() number      { return 16 }
+func (AddRegion) number() number        { return 17 }
 
 // An encoded command is the version of this header, the number in two bytes (big-endian), and the fields as a CBOR
 // map in core deterministic encoding (RFC 8949, section 4.2.1).

@@ -38,6 +38,7 @@ func samples() []Command {
 		CreateAlias{account, region, "alias/name", key.Ref.ID, now},
 		UpdateAlias{account, region, "alias/name", key.Ref.ID, now},
 		DeleteAlias{account, region, "alias/name"},
+		AddRegion{"eu-central-1"},
 	}
 }
 

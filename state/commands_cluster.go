@@ -1,5 +1,7 @@
 package state
 
+import "slices"
+
 // Bootstrap begins the cluster. It is refused the second time.
 type Bootstrap struct {
 	Cluster Cluster `cbor:"1,keyasint"`
@@ -12,6 +14,26 @@ func (c Bootstrap) apply(w *writer) *Refusal {
 		return &Refusal{Code: CodeAlreadyBootstrapped, Name: w.cluster.ID}
 	}
 	w.cluster = &c.Cluster
+	return nil
+}
+
+// AddRegion has the cluster serve one more region. Adding one that it serves changes nothing.
+type AddRegion struct {
+	Region string `cbor:"1,keyasint"`
+}
+
+func (c AddRegion) check() *Refusal { return checkName("region", c.Region) }
+
+func (c AddRegion) apply(w *writer) *Refusal {
+	if slices.Contains(w.cluster.Regions, c.Region) {
+		return nil
+	}
+	if len(w.cluster.Regions) == maxRegions {
+		return &Refusal{Code: CodeLimitExceeded, Name: c.Region, Detail: "too many regions"}
+	}
+	altered := *w.cluster
+	altered.Regions = append(slices.Clone(altered.Regions), c.Region)
+	w.cluster = &altered
 	return nil
 }
 
