@@ -1,11 +1,9 @@
 package pkcs11
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"os"
-	"os/exec"
 	"slices"
 	"testing"
 
@@ -43,15 +41,9 @@ func TestUserPINAloneTakesNothingOut(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var stdout, stderr bytes.Buffer
-	child := exec.Command(os.Args[0])
-	child.Env = append(os.Environ(), roleVariable+"=attacker", briefVariable+"="+string(b))
-	child.Stdout, child.Stderr = &stdout, &stderr
-	if err := child.Run(); err != nil {
-		t.Fatalf("the attacker did not finish: %v\n%s", err, stderr.Bytes())
-	}
+	out := runChild(t, "attacker", briefVariable+"="+string(b))
 	var results map[string]uint
-	if err := json.Unmarshal(stdout.Bytes(), &results); err != nil {
+	if err := json.Unmarshal(out, &results); err != nil {
 		t.Fatal(err)
 	}
 	if len(results) < 80 {
