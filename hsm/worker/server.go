@@ -18,7 +18,8 @@ type Opener func(ctx context.Context, s Settings) (hsm.Backend, error)
 const (
 	// inlineLimit is how long the usual call may take for calls to be run one after the other by the goroutine that reads
 	// them, which costs the least CPU. On a slower device, one behind a network, they run side by side on the executors.
-	inlineLimit = 50 * time.Microsecond
+	// SoftHSM needs some 10 us, and a busy machine must not make it look slow.
+	inlineLimit = 200 * time.Microsecond
 	// holdLimit is how long an answer may wait for others to share a write with.
 	holdLimit = 100 * time.Microsecond
 	// endGrace is how long calls in the device may take to end once the daemon has hung up.
@@ -33,7 +34,9 @@ func Serve(ctx context.Context, conn io.ReadWriter, open Opener) error {
 	if err != nil {
 		return err
 	}
-	s := &server{backend: backend, frames: frames, out: answers{w: conn}, work: make(chan []byte)}
+	s := &server{
+		backend: backend, frames: frames, out: answers{w: conn}, work: make(chan []byte), parallel: settings.Sessions > 1,
+	}
 	ended := s.startExecutors(ctx, settings.Sessions)
 	err = s.read(ctx)
 	close(s.work)
@@ -84,9 +87,11 @@ type server struct {
 	backend hsm.Backend
 	frames  *frameReader
 	out     answers
-	work    chan []byte // copies of frames for the executors
 	pace    pacemeter
-	spare   sync.Pool // of *[]byte, for those copies
+
+	parallel bool        // the device takes more than one call at a time
+	work     chan []byte // copies of frames for the executors
+	spare    sync.Pool   // of *[]byte, for those copies
 }
 
 // startExecutors starts n goroutines that run what read does not run itself; they end with the work. The channel is closed when
@@ -136,7 +141,7 @@ func (s *server) take(ctx context.Context, frame []byte, now time.Time) (time.Ti
 	if err := decodeRequest(frame, &r); err != nil {
 		return now, fmt.Errorf("from the daemon: %w", err)
 	}
-	if s.pace.slow() || r.op == opGenerate {
+	if s.parallel && (s.pace.slow() || r.op == opGenerate) {
 		if err := s.out.flush(); err != nil { // passing on may take a while
 			return now, fmt.Errorf("to the daemon: %w", err)
 		}

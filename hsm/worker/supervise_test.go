@@ -194,13 +194,13 @@ func TestPacemeter(t *testing.T) {
 		t.Error("one slow call makes a slow device")
 	}
 	for range 50 {
-		p.add(time.Millisecond)
+		p.add(5 * inlineLimit)
 	}
 	if !p.slow() {
 		t.Error("a slow device is not noticed")
 	}
 	for range 100 {
-		p.add(10 * time.Microsecond)
+		p.add(inlineLimit / 10)
 	}
 	if p.slow() {
 		t.Error("a device that recovered stays slow")
