@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"ostiary.dev/api"
@@ -34,7 +35,7 @@ type founder struct {
 // found makes the cluster's own keys: the host root and the CA in the device, and the sealing key under the host root.
 func (f *founder) found(ctx context.Context, regions []string) error {
 	if f.view().Cluster() != nil {
-		return nil
+		return f.addRegions(ctx, regions)
 	}
 	c := state.Cluster{ID: rand.Text(), Regions: regions, Created: f.now().UnixMilli()}
 	var err error
@@ -60,6 +61,19 @@ func (f *founder) found(ctx context.Context, regions []string) error {
 	}
 	c.DomainKey = t.DomainKeyVersion
 	return f.cluster.Propose(ctx, state.Bootstrap{Cluster: c})
+}
+
+// addRegions has a cluster that was founded earlier serve what this start asks for besides.
+func (f *founder) addRegions(ctx context.Context, regions []string) error {
+	for _, r := range regions {
+		if slices.Contains(f.view().Cluster().Regions, r) {
+			continue
+		}
+		if err := f.cluster.Propose(ctx, state.AddRegion{Region: r}); err != nil {
+			return fmt.Errorf("region %s: %w", r, err)
+		}
+	}
+	return nil
 }
 
 func sealingKeyPath(clusterID string) []byte { return []byte("clusters/" + clusterID + "/sealing-key") }

@@ -70,8 +70,7 @@ func (c *DevConfig) check() error {
 			return &Problem{What: fmt.Sprintf("region %q has not the form of a region name", r), Do: "give a name such as eu-central-1"}
 		}
 	}
-	slices.Sort(c.Regions)
-	c.Regions = slices.Compact(c.Regions)
+	c.Regions = distinct(c.Regions)
 	for _, address := range []string{c.Listen, c.Metrics} {
 		if _, _, err := net.SplitHostPort(address); err != nil {
 			return &Problem{What: fmt.Sprintf("%q is not an address to listen on", address), Do: "give host:port, such as 127.0.0.1:8443"}
@@ -86,6 +85,17 @@ func (c *DevConfig) check() error {
 	}
 	c.Dir = dir
 	return nil
+}
+
+// distinct drops repetitions; the first region stays first, since clients get it as their default.
+func distinct(list []string) []string {
+	var once []string
+	for _, s := range list {
+		if !slices.Contains(once, s) {
+			once = append(once, s)
+		}
+	}
+	return once
 }
 
 // loopback demands that metrics, which tell what a cluster is used for, are not served to the network.

@@ -91,7 +91,7 @@ func (c *DevConfig) serve(ctx context.Context, f *folder, apiListener, metricsLi
 		if err := f.writeEnv(endpoint, c.Regions[0], who); err != nil {
 			return &Problem{What: "the env file cannot be written", Err: err}
 		}
-		c.banner(f, endpoint, "http://"+hostPort(metricsListener.Addr()))
+		c.banner(f, n, endpoint, "http://"+hostPort(metricsListener.Addr()))
 		return nil
 	})
 }
@@ -198,7 +198,7 @@ func hostPort(a net.Addr) string {
 	return a.String()
 }
 
-func (c *DevConfig) banner(f *folder, endpoint, metrics string) {
+func (c *DevConfig) banner(f *folder, n *node, endpoint, metrics string) {
 	env := f.file(envFile)
 	if short, err := filepath.Rel(".", env); err == nil && !strings.HasPrefix(short, "..") {
 		env = short
@@ -211,5 +211,5 @@ In another shell:
   aws kms create-key
 
 Ctrl-C stops it; the keys stay in %s. For trying and testing only: the PIN lies beside the token.
-`, endpoint, c.Account, strings.Join(c.Regions, " "), metrics, shellQuote(env), f.path)
+`, endpoint, c.Account, strings.Join(n.store.View().Cluster().Regions, " "), metrics, shellQuote(env), f.path)
 }

@@ -38,7 +38,7 @@ The PIN of the token lies beside it, so the keys are as safe as the folder is.`,
 	f.StringVar(&cfg.Listen, "listen", "127.0.0.1:8443", "address of the API")
 	f.StringVar(&cfg.Metrics, "metrics", "127.0.0.1:9443", "loopback address of /metrics, /healthz and /readyz")
 	f.StringVar(&cfg.Account, "account", "111122223333", "account id of 12 digits")
-	f.StringArrayVar(&cfg.Regions, "region", []string{"us-east-1"}, "region to serve; may be repeated")
+	f.StringArrayVar(&cfg.Regions, "region", []string{"us-east-1"}, "region to serve; may be repeated, and adds to those that the folder serves already")
 	f.BoolVar(&cfg.Clean, "clean", false, "destroy what the folder holds, keys included, and start anew")
 	f.IntVar(&cfg.HandleLimit, "handles", 10_000, "backing keys held ready in the device at most")
 	f.BoolVar(&cfg.SyncAudit, "audit-sync", false, "have audit records reach the disk before a call is answered")
