@@ -48,6 +48,7 @@ func run(args []string) int {
 		log.Error("the device worker cannot harden itself", "error", err)
 		return exitFailure
 	}
+	syscall.Umask(0o077) // the library may write files of its own
 	p := program{log: log, level: level}
 	conn := os.NewFile(worker.SocketFD, "daemon")
 	ctx := context.Background()
