@@ -98,3 +98,11 @@ func TestErrorIsFitForAnAnswer(t *testing.T) {
 		t.Errorf("error is %v, want %s", err, want)
 	}
 }
+
+func TestParseRefusesDeepNesting(t *testing.T) {
+	_, err := authz.Parse(strings.Repeat("[", 50000), authz.IdentityPolicy)
+	var refused *authz.Error
+	if !errors.As(err, &refused) || refused.Detail != "nested too deeply" || refused.Offset > 20 {
+		t.Errorf("Parse: %v, want a refusal of the depth, early", err)
+	}
+}
