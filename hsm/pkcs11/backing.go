@@ -10,8 +10,18 @@ import (
 	"ostiary.dev/hsm"
 )
 
-// messageLabel keeps the messages of one purpose from opening as those of another.
-func messageLabel(p hsm.Purpose) string { return "ostiary/message/v1/" + string(p) }
+// messageLabel keeps the messages of one purpose from opening as those of another. It is asked for at every call, so that
+// the usual answers are constants.
+func messageLabel(p hsm.Purpose) string {
+	const prefix = "ostiary/message/v1/"
+	switch p {
+	case hsm.PurposeKMS:
+		return prefix + string(hsm.PurposeKMS)
+	case hsm.PurposeHostRoot:
+		return prefix + string(hsm.PurposeHostRoot)
+	}
+	return prefix + string(p)
+}
 
 // backingKey is a backing key open in the device. There are thousands, so it keeps of its token only what a call needs.
 type backingKey struct {

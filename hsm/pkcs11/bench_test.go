@@ -7,17 +7,35 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	p11 "github.com/miekg/pkcs11"
 
+	"golang.org/x/sys/unix"
+
 	"ostiary.dev/hsm"
 )
+
+// cpu reports what the process spends per iteration, which is steadier than the clock on a machine with other work.
+func cpu(b *testing.B) func() {
+	b.Helper()
+	used := func() time.Duration {
+		var r unix.Rusage
+		if err := unix.Getrusage(unix.RUSAGE_SELF, &r); err != nil {
+			b.Fatal(err)
+		}
+		return time.Duration(r.Utime.Nano() + r.Stime.Nano())
+	}
+	before := used()
+	return func() { b.ReportMetric(float64(used()-before)/float64(b.N), "cpu-ns/op") }
+}
 
 func BenchmarkHMAC(b *testing.B) {
 	d := openDevice(b, newToken(b, ""))
 	k := mustOpen(b, d, mustGenerate(b, d, hsm.SymmetricDefault, hsm.PurposeKMS, "key")).(*symmetricKey)
 	var in, out [64]byte
 	b.ReportAllocs()
+	defer cpu(b)()
 	for b.Loop() {
 		if _, err := d.sign(context.Background(), k.entry.key.object, p11.CKM_SHA256_HMAC, in[:], out[:]); err != nil {
 			b.Fatal(err)
@@ -40,6 +58,7 @@ func BenchmarkSeal(b *testing.B) {
 	}
 	b.Run("serial", func(b *testing.B) {
 		b.ReportAllocs()
+		defer cpu(b)()
 		for b.Loop() {
 			if err := seal(); err != nil {
 				b.Fatal(err)
@@ -48,6 +67,7 @@ func BenchmarkSeal(b *testing.B) {
 	})
 	b.Run("parallel", func(b *testing.B) {
 		b.SetParallelism(8)
+		defer cpu(b)()
 		b.RunParallel(func(pb *testing.PB) {
 			for pb.Next() {
 				if err := seal(); err != nil {
@@ -61,6 +81,7 @@ func BenchmarkSeal(b *testing.B) {
 func BenchmarkRandom(b *testing.B) {
 	d := openDevice(b, newToken(b, ""))
 	b.ReportAllocs()
+	defer cpu(b)()
 	for b.Loop() {
 		if _, err := d.Random(context.Background(), 32); err != nil {
 			b.Fatal(err)
@@ -72,6 +93,7 @@ func BenchmarkSign(b *testing.B) {
 	d := openDevice(b, newToken(b, ""))
 	k := mustOpen(b, d, mustGenerate(b, d, hsm.ECCNISTP256, hsm.PurposeCA, "key")).(hsm.Signer)
 	digest := make([]byte, digestSize)
+	defer cpu(b)()
 	for b.Loop() {
 		if _, err := k.SignDigest(context.Background(), digest); err != nil {
 			b.Fatal(err)
@@ -90,6 +112,7 @@ func BenchmarkMiss(b *testing.B) {
 				mustGenerate(b, d, spec, hsm.PurposeKMS, "one"),
 				mustGenerate(b, d, spec, hsm.PurposeKMS, "two"),
 			}
+			defer cpu(b)()
 			for i := 0; b.Loop(); i++ {
 				k, err := d.Open(context.Background(), tokens[i%2])
 				if err != nil {
@@ -107,6 +130,7 @@ func BenchmarkGenerate(b *testing.B) {
 			c := newToken(b, "")
 			c.HandleLimit = 10
 			d := openDevice(b, c)
+			defer cpu(b)()
 			for i := 0; b.Loop(); i++ {
 				mustGenerate(b, d, spec, hsm.PurposeKMS, strconv.Itoa(i))
 			}
@@ -116,6 +140,7 @@ func BenchmarkGenerate(b *testing.B) {
 
 func BenchmarkOpenDevice(b *testing.B) {
 	c := newToken(b, "")
+	defer cpu(b)()
 	for b.Loop() {
 		d, err := Open(c)
 		if err != nil {

@@ -148,14 +148,31 @@ func (c *cache) use(e *entry) {
 func (c *cache) shrink() []*entry {
 	var surplus []*entry
 	for c.live > c.limit && c.idle.last != nil {
-		e := c.idle.last
-		c.idle.remove(e)
-		e.dropped = true
-		delete(c.entries, e.token)
-		c.live--
-		surplus = append(surplus, e)
+		surplus = append(surplus, c.dropLast())
 	}
 	return surplus
+}
+
+// halve destroys the longer unused half of the idle keys, at least one if there is any, and says how many that were.
+func (c *cache) halve() int {
+	c.mu.Lock()
+	var surplus []*entry
+	for n := (c.idle.len + 1) / 2; n > 0; n-- {
+		surplus = append(surplus, c.dropLast())
+	}
+	c.mu.Unlock()
+	c.destroyAll(surplus)
+	return len(surplus)
+}
+
+// dropLast takes the least recently used idle entry out of the cache. The caller holds mu.
+func (c *cache) dropLast() *entry {
+	e := c.idle.last
+	c.idle.remove(e)
+	e.dropped = true
+	delete(c.entries, e.token)
+	c.live--
+	return e
 }
 
 func (c *cache) destroyAll(surplus []*entry) {
@@ -174,9 +191,13 @@ func (c *cache) stats() (cached int, hits, misses uint64) {
 }
 
 // entryList is a list of entries through their own links, so that a use of a key allocates nothing.
-type entryList struct{ first, last *entry }
+type entryList struct {
+	first, last *entry
+	len         int
+}
 
 func (l *entryList) pushFront(e *entry) {
+	l.len++
 	e.prev, e.next = nil, l.first
 	if l.first != nil {
 		l.first.prev = e
@@ -187,6 +208,7 @@ func (l *entryList) pushFront(e *entry) {
 }
 
 func (l *entryList) remove(e *entry) {
+	l.len--
 	if e.prev != nil {
 		e.prev.next = e.next
 	} else {

@@ -182,6 +182,25 @@ func TestKeysInUseAreNotDestroyed(t *testing.T) {
 	s.check(t)
 }
 
+func TestHalve(t *testing.T) {
+	s := newShelf()
+	c := newCache(10, s.load, s.destroy)
+	used := mustAcquire(t, c, "used")
+	for i := range 5 {
+		c.release(mustAcquire(t, c, fmt.Sprint(i)))
+	}
+	for _, want := range []int{3, 1, 1, 0} {
+		if n := c.halve(); n != want {
+			t.Errorf("halve dropped %d keys, want %d", n, want)
+		}
+	}
+	if d := cmp.Diff(map[object]bool{2: true, 3: true, 4: true, 5: true, 6: true}, s.destroyed); d != "" {
+		t.Errorf("destroyed (-want +got):\n%s", d)
+	}
+	c.release(used)
+	s.check(t)
+}
+
 func TestForgetDuringLoad(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newShelf()

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"sync"
 
+	p11 "github.com/miekg/pkcs11"
+
 	"ostiary.dev/hsm"
 )
 
@@ -37,11 +39,8 @@ func Open(c Config) (*Device, error) {
 	if err != nil {
 		return nil, deviceError(err)
 	}
-	d := &Device{connection: conn, templates: map[hsm.Spec]specTemplates{
-		hsm.SymmetricDefault: symmetricTemplates(),
-		hsm.ECCNISTP256:      p256Templates(),
-	}}
-	d.cache = newCache(d.config.HandleLimit, d.open, d.destroy)
+	d := &Device{connection: conn}
+	d.cache = newCache(d.config.HandleLimit, d.load, d.destroy)
 	if err := d.start(); err != nil {
 		return nil, errors.Join(deviceError(err), d.disconnect())
 	}
@@ -53,6 +52,7 @@ func (d *Device) start() (err error) {
 	if d.name, err = d.lib.name(); err != nil {
 		return err
 	}
+	d.templates = templatesFor(d.name)
 	if d.domain, err = d.lib.domain(d.owner); err != nil {
 		return err
 	}
@@ -143,6 +143,27 @@ func (d *Device) sign(ctx context.Context, key object, mechanism uint, in, out [
 		return err
 	})
 	return n, err
+}
+
+// load opens a key for the cache.
+func (d *Device) load(token []byte) (k *backingKey, err error) {
+	err = d.withRoom(func() error {
+		k, err = d.open(token)
+		return err
+	})
+	return k, err
+}
+
+// withRoom calls f, which makes an object, and once more with half of the idle keys gone if the device had no memory for it:
+// devices hold fewer objects than a handle limit may say, and not all know how many.
+func (d *Device) withRoom(f func() error) error {
+	err := f()
+	if codeOf(err) != p11.CKR_DEVICE_MEMORY {
+		return err
+	}
+	dropped := d.cache.halve()
+	d.config.Log.Warn("the device has no room for another key: lower the handle limit", "dropped", dropped)
+	return f()
 }
 
 // destroy destroys a key that left the cache.

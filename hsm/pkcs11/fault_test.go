@@ -212,6 +212,33 @@ func unsealWith(ctx context.Context, d *Device, token, sealed []byte) error {
 	return err
 }
 
+// A device that is full makes room by what nobody uses.
+func TestFullDevice(t *testing.T) {
+	c := faulty(t, newToken(t, ""))
+	d := openFaulty(t, c)
+	defer d.Close()
+	var tokens [4][]byte
+	for i := range tokens {
+		tokens[i] = mustGenerate(t, d, hsm.SymmetricDefault, hsm.PurposeKMS, "key")
+	}
+	if err := d.Forget(t.Context(), tokens[3]); err != nil {
+		t.Fatal(err)
+	}
+	full := fmt.Sprintf("%x", p11.CKR_DEVICE_MEMORY)
+	plan(t, "C_UnwrapKey", 1, full)
+	if err := useToken(t.Context(), d, tokens[3]); err != nil {
+		t.Error(err)
+	}
+	if cached, _, _ := d.cache.stats(); cached != 2 { // one of three, and the new one
+		t.Errorf("%d keys cached, want 2", cached)
+	}
+	plan(t, "C_GenerateKey", 1, full)
+	if err := generateAndUse(t.Context(), d, hsm.SymmetricDefault); err != nil {
+		t.Error(err)
+	}
+	checkClean(t, "afterwards", d)
+}
+
 // A device that answers wrongly must not get a wrong key past Generate or Open.
 func TestWrongAnswersAreCaught(t *testing.T) {
 	c := faulty(t, newToken(t, ""))

@@ -29,7 +29,11 @@ func (d *Device) Generate(ctx context.Context, r hsm.KeyRequest) ([]byte, error)
 	if err := d.checkRequest(r); err != nil {
 		return nil, err
 	}
-	token, err := d.newToken(r)
+	var token []byte
+	err := d.withRoom(func() (err error) {
+		token, err = d.newToken(r)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -122,9 +122,15 @@ func TestMaterialID(t *testing.T) {
 	}
 }
 
-// Messages of one material but of two purposes do not open each other, whatever the token says.
-func TestPurposeSeparatesMessages(t *testing.T) {
-	if messageLabel(hsm.PurposeKMS) == messageLabel(hsm.PurposeHostRoot) {
-		t.Error("two purposes share a label")
+// Messages are stored for years: their labels must never change, nor may two purposes share one.
+func TestMessageLabels(t *testing.T) {
+	for p, want := range map[hsm.Purpose]string{
+		hsm.PurposeKMS:      "ostiary/message/v1/kms",
+		hsm.PurposeHostRoot: "ostiary/message/v1/host-root",
+		hsm.PurposeCA:       "ostiary/message/v1/ca",
+	} {
+		if got := messageLabel(p); got != want {
+			t.Errorf("label of %s is %q, want %q", p, got, want)
+		}
 	}
 }
