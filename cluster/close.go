@@ -3,9 +3,6 @@ package cluster
 import (
 	"context"
 	"errors"
-	"fmt"
-
-	"github.com/hashicorp/raft"
 )
 
 // closeSnapshot is how many applied entries are worth a snapshot at Close. Fewer are replayed faster than a snapshot of
@@ -14,48 +11,44 @@ const closeSnapshot = 256
 
 // Close stops the node: it refuses new proposals, waits for those under way, leaves a snapshot if there is much to replay,
 // and closes the folder. When ctx ends first, Close gives up waiting and snapshotting; the folder is closed all the
-// same, and nothing acknowledged is lost.
+// same, and nothing acknowledged is lost. Further calls do nothing.
 func (n *Node) Close(ctx context.Context) error {
-	n.mu.Lock()
-	n.closing = true
-	n.mu.Unlock()
-	err := n.await(ctx, n.proposals.Wait)
-	if err == nil && n.Err() == nil && n.lease.AppliedIndex() >= n.snapshotIndex.Load()+closeSnapshot {
-		err = n.snapshot(ctx)
+	if !n.beginClose() {
+		return nil
 	}
+	err := n.settle(ctx)
 	n.halt(errClosed)
-	close(n.stop)
+	err = errors.Join(err, n.raft.Shutdown().Error())
 	n.running.Wait()
-	if shutdown := n.raft.Shutdown().Error(); shutdown != nil {
-		err = errors.Join(err, shutdown)
-	}
 	return errors.Join(err, n.disk.close())
 }
 
-// await runs wait beside ctx.
-func (n *Node) await(ctx context.Context, wait func()) error {
+func (n *Node) beginClose() bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	first := !n.closed
+	n.closed, n.closing = true, true
+	return first
+}
+
+// settle leaves the folder so that the next start is fast. A node that has halted has nothing to settle.
+func (n *Node) settle(ctx context.Context) error {
+	if n.Err() != nil {
+		return nil
+	}
 	ended := make(chan struct{})
-	go func() { wait(); close(ended) }()
+	go func() { n.proposals.Wait(); close(ended) }()
 	select {
 	case <-ended:
-		return nil
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-}
-
-// snapshot writes the state out and drops the log before it.
-func (n *Node) snapshot(ctx context.Context) error {
-	f := n.raft.Snapshot()
-	var err error
-	if waiting := n.await(ctx, func() { err = f.Error() }); waiting != nil {
-		return waiting
-	}
-	if errors.Is(err, raft.ErrNothingNewToSnapshot) {
+	if n.lease.AppliedIndex() < n.snapshotIndex.Load()+closeSnapshot {
 		return nil
 	}
-	if err != nil {
-		return fmt.Errorf("take a snapshot: %w", err)
+	if err := n.lockSnapshots(ctx); err != nil {
+		return err
 	}
-	return nil
+	defer n.unlockSnapshots()
+	return n.snapshot(ctx)
 }

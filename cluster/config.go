@@ -71,9 +71,9 @@ func validNodeID(id string) bool {
 	return id != "" && len(id) <= maxNodeID
 }
 
-// The timing of a node with peers. A node without becomes leader by [Node.campaign] and has no use for short ones.
 const (
 	heartbeat    = time.Second
+	campaignStep = time.Millisecond // see Node.campaign
 	leaderLease  = 500 * time.Millisecond
 	trailingLogs = 4096 // entries kept behind a snapshot, so that a member that was away is not sent the whole state
 )
@@ -83,12 +83,13 @@ func (c *Config) raft(notify chan<- bool) *raft.Config {
 	r.LocalID = raft.ServerID(c.NodeID)
 	r.Logger = newRaftLog(c.Log)
 	r.NotifyCh = notify
-	r.HeartbeatTimeout, r.ElectionTimeout, r.LeaderLeaseTimeout = 2*heartbeat, 2*heartbeat, leaderLease
+	r.HeartbeatTimeout, r.ElectionTimeout, r.LeaderLeaseTimeout = heartbeat+campaignStep, heartbeat+campaignStep, leaderLease
 	r.MaxAppendEntries = 256
 	r.SnapshotThreshold = c.SnapshotEntries
 	r.SnapshotInterval = c.SnapshotInterval
 	r.TrailingLogs = c.trailing()
 	r.ShutdownOnRemove = false
+	r.NoSnapshotRestoreOnStart = true // openStorage has restored it, before anything was changed
 	r.NoLegacyTelemetry = true
 	return r
 }

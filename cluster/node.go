@@ -23,29 +23,27 @@ type Node struct {
 	cfg    Config
 	store  *state.Store
 	lease  *lease.Holder
-	fsm    *machine
 	disk   *storage
 	raft   *raft.Raft
 	notify chan bool // leadership won and lost, from raft
 
-	stop    chan struct{}  // closed by Close, ends run
-	running sync.WaitGroup // run
+	running   sync.WaitGroup // run
+	proposals sync.WaitGroup // of Propose, by begin and end
+	snapshots chan struct{}  // holds one element while a Purge or Close asks for snapshots
 
 	done  chan struct{} // closed when the node halts or is closed
 	ready chan struct{} // closed when a lease was held for the first time
 
-	purge sync.Mutex // held by the one Purge or Close that takes a snapshot
-
-	mu        sync.Mutex
-	reason    error // guarded by mu: why done is closed
-	closing   bool  // guarded by mu: no new proposals
-	proposals sync.WaitGroup
+	mu      sync.Mutex
+	reason  error // guarded by mu: why done is closed
+	closing bool  // guarded by mu: no new proposals
+	closed  bool  // guarded by mu: Close was called
 
 	snapshotIndex atomic.Uint64
 	snapshotAt    atomic.Int64 // Unix nanoseconds, 0 for never
 }
 
-// run follows raft's leadership until stop is closed.
+// run follows raft's leadership until the node ends.
 func (n *Node) run() {
 	for {
 		select {
@@ -54,7 +52,7 @@ func (n *Node) run() {
 			if leader {
 				n.lead()
 			}
-		case <-n.stop:
+		case <-n.done:
 			return
 		}
 	}
@@ -66,7 +64,7 @@ const barrierTimeout = 10 * time.Second
 // lead grants the node its own lease once everything that was committed before its term is applied.
 func (n *Node) lead() {
 	term := n.raft.CurrentTerm()
-	if err := n.raft.Barrier(barrierTimeout).Error(); err != nil {
+	if err := n.wait(n.raft.Barrier(barrierTimeout)); err != nil {
 		n.cfg.Log.Info("leadership lost before the log was applied", "term", term, "error", err)
 		return
 	}
@@ -137,6 +135,9 @@ func (n *Node) unavailable(cause error) error {
 	if err := n.Err(); err != nil {
 		cause = err
 	}
+	if cause == nil {
+		return ErrUnavailable
+	}
 	return fmt.Errorf("%w: %w", ErrUnavailable, cause)
 }
 
@@ -152,6 +153,12 @@ func (n *Node) begin() bool {
 }
 
 func (n *Node) end() { n.proposals.Done() }
+
+// snapshotTaken is called by the storage.
+func (n *Node) snapshotTaken(index uint64) {
+	n.snapshotIndex.Store(index)
+	n.snapshotAt.Store(n.cfg.Now().UnixNano())
+}
 
 // Stats are numbers for metrics. They are read one after the other and need not agree.
 type Stats struct {

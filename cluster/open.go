@@ -3,10 +3,10 @@ package cluster
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/hashicorp/raft"
 	"golang.org/x/sys/unix"
-	"time"
 
 	"ostiary.dev/cluster/lease"
 )
@@ -18,60 +18,64 @@ func Open(cfg Config) (*Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	disk, err := openStorage(&cfg)
+	n := &Node{
+		cfg:       cfg,
+		store:     cfg.Store,
+		lease:     lease.NewHolder(bootTime),
+		notify:    make(chan bool, 16),
+		done:      make(chan struct{}),
+		ready:     make(chan struct{}),
+		snapshots: make(chan struct{}, 1),
+	}
+	n.disk, err = openStorage(&cfg, hooks{failed: n.halt, snapshotTaken: n.snapshotTaken})
 	if err != nil {
 		return nil, err
 	}
-	n, err := start(cfg, disk)
-	if err != nil {
-		return nil, errors.Join(err, disk.close())
+	n.snapshotIndex.Store(n.disk.restored)
+	n.lease.Applied(n.disk.restored)
+	if err := n.start(); err != nil {
+		return nil, errors.Join(err, n.disk.close())
 	}
 	return n, nil
 }
 
-func start(cfg Config, disk *storage) (*Node, error) {
-	n := &Node{
-		cfg:    cfg,
-		store:  cfg.Store,
-		lease:  lease.NewHolder(bootTime),
-		disk:   disk,
-		notify: make(chan bool, 16),
-		done:   make(chan struct{}),
-		ready:  make(chan struct{}),
-		stop:   make(chan struct{}),
-	}
-	n.fsm = &machine{store: cfg.Store, applied: n.lease.Applied, members: n.membersChanged, corrupt: n.halt}
-	transport := cfg.Transport
+func (n *Node) start() error {
+	transport := n.cfg.Transport
 	if transport == nil {
-		_, transport = raft.NewInmemTransport(raft.ServerAddress(cfg.NodeID))
+		_, transport = raft.NewInmemTransport(raft.ServerAddress(n.cfg.NodeID))
 	}
-	rc := cfg.raft(n.notify)
-	if cfg.Bootstrap {
-		if err := bootstrap(rc, disk, transport); err != nil {
-			return nil, fmt.Errorf("make the cluster: %w", err)
+	rc := n.cfg.raft(n.notify)
+	if n.disk.fresh {
+		if err := n.bootstrap(rc, transport); err != nil {
+			return fmt.Errorf("make the cluster: %w", err)
 		}
 	}
+	fsm := &machine{store: n.store, applied: n.lease.Applied, members: n.membersChanged, corrupt: n.halt}
 	var err error
-	n.raft, err = raft.NewRaft(rc, n.fsm, disk.log, disk.log, disk.snapshots, transport)
+	n.raft, err = raft.NewRaft(rc, fsm, n.disk.log, n.disk.log.Stable(), n.disk.snapshots, transport)
 	if err != nil {
-		return nil, fmt.Errorf("start raft: %w", err)
+		return fmt.Errorf("start raft: %w", err)
 	}
 	n.running.Go(n.run)
-	return n, n.campaign()
+	return n.campaign()
 }
 
-func bootstrap(rc *raft.Config, disk *storage, transport raft.Transport) error {
+// bootstrap makes a cluster of this node alone.
+func (n *Node) bootstrap(rc *raft.Config, transport raft.Transport) error {
 	alone := raft.Configuration{Servers: []raft.Server{{ID: rc.LocalID, Address: transport.LocalAddr()}}}
-	err := raft.BootstrapCluster(rc, disk.log, disk.log, disk.snapshots, transport, alone)
-	if errors.Is(err, raft.ErrCantBootstrap) {
+	err := raft.BootstrapCluster(rc, n.disk.log, n.disk.log.Stable(), n.disk.snapshots, transport, alone)
+	if err != nil {
+		return err
+	}
+	return n.disk.initialised(&n.cfg)
+}
+
+// campaign makes a sole voter stand for election now: it would otherwise first wait for a leader that cannot be. Raft looks
+// for one at once when its timeout becomes shorter.
+func (n *Node) campaign() error {
+	if !soleVoter(n.raft.GetConfiguration().Configuration(), n.cfg.NodeID) {
 		return nil
 	}
-	return err
-}
-
-// campaign starts the first election, which otherwise waits for a heartbeat of a leader that there may be. It is also
-// what puts the shorter of the two heartbeat timeouts into force.
-func (n *Node) campaign() error {
 	rc := n.raft.ReloadableConfig()
 	rc.HeartbeatTimeout, rc.ElectionTimeout = heartbeat, heartbeat
 	return n.raft.ReloadConfig(rc)
