@@ -11,11 +11,16 @@ import (
 
 const (
 	defaultWindow = 30 // days, when ScheduleKeyDeletion names none
+	minWindow     = 7  // days; the model itself would allow 1 to 365
+	maxWindow     = 30
 	day           = 24 * time.Hour
 )
 
 // NeedsScheduleKeyDeletion: kms:ScheduleKeyDeletion on the key.
 func (s *Service) NeedsScheduleKeyDeletion(c *access.Call, in *kmsapi.ScheduleKeyDeletionRequest) ([]access.Need, error) {
+	if days := windowOf(in); days < minWindow || days > maxWindow {
+		return nil, access.Invalid("PendingWindowInDays must be between 7 and 30")
+	}
 	return needsOwnKey(c, "kms:ScheduleKeyDeletion", in.KeyId, &facts{window: ptr(windowOf(in))})
 }
 
