@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	p11 "github.com/miekg/pkcs11"
+
+	"ostiary.dev/hsm"
 )
 
 // workshop is a read-write session in which a test puts strange keys into a token.
@@ -75,6 +77,22 @@ func TestInitialize(t *testing.T) {
 	all, err := l.objects(s, flag(p11.CKA_TOKEN, true))
 	if err != nil || len(all) != 2 {
 		t.Errorf("the token holds %d objects, %v; want the two keys", len(all), err)
+	}
+	openDevice(t, c)
+}
+
+// Whichever call fails, the next Initialize finishes what is missing.
+func TestInitializeIsInterrupted(t *testing.T) {
+	c := faulty(t, bareToken(t, ""))
+	for n := 1; n <= 2; n++ {
+		plan(t, "C_GenerateKey", n, "30")
+		if _, err := Initialize(c); !errors.Is(err, hsm.ErrUnavailable) {
+			t.Errorf("Initialize while key %d fails: %v, want ErrUnavailable", n, err)
+		}
+	}
+	noPlan(t)
+	if v, err := Initialize(c); v != firstVersion || err != nil {
+		t.Errorf("Initialize = %d, %v", v, err)
 	}
 	openDevice(t, c)
 }
