@@ -35,7 +35,16 @@ type Need struct {
 	OwnOnly  bool   // the action is not open to principals of other accounts
 	Key      *state.Key
 	Facts    authz.ContextKeys // condition keys of the service; nil for none
-	Hide     string            // what a principal of another account hears in place of a denial
+	Stranger Stranger          // for principals of other accounts
+}
+
+// Stranger is what a denial to a principal of another account may depend on. The need itself says what the caller's
+// words stand for; a denial worded from that would tell whether a key exists, which key an alias names and, through
+// conditions in the caller's own policies, what the key is like. So it is worded from this instead.
+type Stranger struct {
+	Resource string            // ARN that the caller named, not looked up; "" for Need.Resource
+	Facts    authz.ContextKeys // condition keys that follow from the request alone; nil for none
+	Hide     string            // the whole message, unless empty
 }
 
 // Grant is the proof that a call was allowed all that it needs.

@@ -15,7 +15,7 @@ func Decide(c *Call, needs []Need) (*Grant, error) {
 	identity := identityPolicies(c)
 	for i := range needs {
 		n := &needs[i]
-		r := authz.Request{Principal: c.Principal, Action: n.Action, Resource: n.Resource, ResourceAccount: n.Owner, Keys: &keys{c, n}}
+		r := authz.Request{Principal: c.Principal, Action: n.Action, Resource: n.Resource, ResourceAccount: n.Owner, Keys: &keys{c, n.Facts}}
 		p := authz.Policies{Identity: identity}
 		foreign := n.Owner != c.Principal.Account
 		if n.Key != nil {
@@ -28,7 +28,7 @@ func Decide(c *Call, needs []Need) (*Grant, error) {
 			d = authz.Decision{Reason: authz.ImplicitDeny, Source: authz.Resource}
 		}
 		if !d.Allowed {
-			return nil, denied(r, n, d)
+			return nil, &Error{Code: accessDenied, Message: message(c, n, r, p, d), Reason: reason(d)}
 		}
 		if i == 0 {
 			g.decision = d
@@ -37,13 +37,21 @@ func Decide(c *Call, needs []Need) (*Grant, error) {
 	return g, nil
 }
 
-// denied words a denial. What a principal of another account hears does not depend on whether the resource exists.
-func denied(r authz.Request, n *Need, d authz.Decision) error {
-	e := &Error{Code: accessDenied, Message: d.Message(r), Reason: reason(d)}
-	if n.Hide != "" && n.Owner != r.Principal.Account {
-		e.Message = n.Hide
+// message words a denial. A principal of another account hears what it would hear if the resource did not exist.
+func message(c *Call, n *Need, r authz.Request, p authz.Policies, d authz.Decision) string {
+	if n.Owner == c.Principal.Account {
+		return d.Message(r)
 	}
-	return e
+	s := &n.Stranger
+	if s.Hide != "" {
+		return s.Hide
+	}
+	if s.Resource != "" {
+		r.Resource = s.Resource
+	}
+	r.Keys = &keys{c, s.Facts}
+	p.Resource = nil
+	return authz.Decide(r, p).Message(r)
 }
 
 // Reason says in a few words why the call was allowed, for the audit record.

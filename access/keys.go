@@ -3,14 +3,16 @@ package access
 import (
 	"strconv"
 	"time"
+
+	"ostiary.dev/authz"
 )
 
 // keys answers the global condition keys that concern the request (AWS global condition context keys), and asks the
 // service for its own. Those that concern the principal are answered by package authz itself. Keys that never have a
 // value here are absent, as AWS leaves them out.
 type keys struct {
-	call *Call
-	need *Need
+	call  *Call
+	facts authz.ContextKeys // of the service, or nil
 }
 
 // Lookup gives the values of a condition key, named in lower case.
@@ -18,10 +20,10 @@ func (k *keys) Lookup(name string) ([]string, bool) {
 	if v, ok := k.global(name); ok {
 		return []string{v}, v != ""
 	}
-	if k.need.Facts == nil {
+	if k.facts == nil {
 		return nil, false
 	}
-	return k.need.Facts.Lookup(name)
+	return k.facts.Lookup(name)
 }
 
 func (k *keys) global(name string) (value string, known bool) {

@@ -1,16 +1,18 @@
 package access
 
 import (
+	"errors"
 	"slices"
 	"strings"
 
 	"ostiary.dev/authz"
 )
 
-// CheckKeyPolicy parses a new key policy and refuses it with ErrLockout if the caller could not put another one
-// afterwards, unless bypass is set (AWS KMS, BypassPolicyLockoutSafetyCheck). A policy that tests a condition key
-// which this service never fills is refused too: a Deny that can never hold is worse than an error.
-func CheckKeyPolicy(c *Call, keyARN, text string, bypass bool) error {
+// CheckKeyPolicy parses a new policy of the key with this ARN, of the caller's account, and refuses it with ErrLockout
+// if the caller could not put another one afterwards, unless bypass is set (AWS KMS, BypassPolicyLockoutSafetyCheck).
+// facts are the condition keys of that other call. A policy that tests a condition key which this service never
+// fills is refused too: a Deny that can never hold is worse than an error.
+func CheckKeyPolicy(c *Call, keyARN string, facts authz.ContextKeys, text string, bypass bool) error {
 	p, err := authz.Parse(text, authz.ResourcePolicy)
 	if err != nil {
 		return err
@@ -18,7 +20,7 @@ func CheckKeyPolicy(c *Call, keyARN, text string, bypass bool) error {
 	if err := conditionsKnown(p); err != nil {
 		return err
 	}
-	if bypass || authz.AllowsPolicyChange(p, c.Principal, keyARN, &keys{c, &Need{Resource: keyARN, Owner: c.Principal.Account}}) {
+	if bypass || authz.AllowsPolicyChange(p, c.Principal, keyARN, &keys{c, facts}) {
 		return nil
 	}
 	return ErrLockout
@@ -45,7 +47,7 @@ func conditionsKnown(p *authz.Policy) error {
 		lower := strings.ToLower(name)
 		prefixed := slices.ContainsFunc(knownPrefixes, func(prefix string) bool { return strings.HasPrefix(lower, prefix) })
 		if !prefixed && !slices.Contains(knownKeys, lower) {
-			return &Error{Code: validation, Message: "Condition key " + name + " is not supported."}
+			return errors.New("Condition key " + name + " is not supported.")
 		}
 	}
 	return nil

@@ -30,13 +30,15 @@ type exchange struct {
 	call  *access.Call  // authenticate
 	in    codec.Input   // decode
 	grant *access.Grant // decide
+
+	intended bool // the intent of a change is recorded
 }
 
 // begin notes when and from where a request came and gives it its id, a random UUID.
 func (s *Server) begin(r *http.Request) *exchange {
 	x := &exchange{received: s.now(), request: r, protocol: codec.JSON11}
 	if a, err := netip.ParseAddrPort(r.RemoteAddr); err == nil {
-		x.source = a.Addr().Unmap()
+		x.source = a.Addr().Unmap().WithZone("")
 	}
 	var random [16]byte
 	if _, err := io.ReadFull(s.rand, random[:]); err != nil {

@@ -110,12 +110,12 @@ func (x *exchange) readBody() error {
 		return tooLarge()
 	}
 	b := *x.body
-	if n := int(r.ContentLength); n > cap(b) {
-		b = make([]byte, 0, n)
+	if n := int(r.ContentLength); n >= cap(b) {
+		b = make([]byte, 0, n+1) // one more, so that the end is seen without growing
 	}
 	for {
 		if len(b) == cap(b) {
-			b = slices.Grow(b, 1)
+			b = grown(b)
 		}
 		n, err := r.Body.Read(b[len(b):cap(b)])
 		b = b[:len(b)+n]
@@ -129,6 +129,13 @@ func (x *exchange) readBody() error {
 			return &codec.Error{Code: "RequestTimeout", Message: "The request body could not be read.", Status: http.StatusBadRequest, Sender: true}
 		}
 	}
+}
+
+// grown gives b twice the room and leaves nothing of the body behind.
+func grown(b []byte) []byte {
+	wider := append(make([]byte, 0, 2*cap(b)), b...)
+	clear(b)
+	return wider
 }
 
 func tooLarge() error {

@@ -2,12 +2,14 @@ package api
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime/debug"
 	"sync"
 
 	"ostiary.dev/access"
 	"ostiary.dev/api/codec"
+	"ostiary.dev/state"
 )
 
 // answer is the request path. Each step may only use what the steps before it have established; whatever fails
@@ -25,7 +27,25 @@ func (s *Server) answer(ctx context.Context, x *exchange) (out any, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if x.call, err = s.auth.authenticate(reading.View(), x); err != nil {
+	out, err = s.serve(ctx, reading.View(), x)
+	if x.changed(err) {
+		return out, err
+	}
+	if stale := reading.Check(); stale != nil {
+		return nil, stale
+	}
+	return out, err
+}
+
+// changed says that the cluster has made the change that was asked for, or may have. Such an answer is true whatever
+// became of the lease; every other, a refusal not less than an output, rests on the state that was read under it.
+func (x *exchange) changed(err error) bool {
+	return x.intended && (err == nil || errors.Is(err, ErrUnknownOutcome))
+}
+
+// serve is the part of the request path that reads the state.
+func (s *Server) serve(ctx context.Context, v *state.View, x *exchange) (out any, err error) {
+	if x.call, err = s.auth.authenticate(v, x); err != nil {
 		return nil, err
 	}
 	if x.handler == nil {
@@ -41,12 +61,9 @@ func (s *Server) answer(ctx context.Context, x *exchange) (out any, err error) {
 		if err := s.intent(ctx, x); err != nil {
 			return nil, err
 		}
-		return x.handler.run(ctx, x.grant, x.in)
+		x.intended = true
 	}
-	if out, err = x.handler.run(ctx, x.grant, x.in); err != nil {
-		return nil, err
-	}
-	return out, reading.Check()
+	return x.handler.run(ctx, x.grant, x.in)
 }
 
 // decode reads the body as the operation's input and checks it against the model's constraints.

@@ -62,7 +62,10 @@ func reason(x *exchange, err error) string {
 // describe fills a record with what has been established of the call so far, and nothing that was not: the operation
 // of a request whose signature failed is a claim, but a useful one; its access key is not written as an identity.
 func (s *Server) describe(x *exchange) audit.Record {
-	r := audit.Record{Time: x.received, RequestID: x.id, SourceIP: x.source.String(), UserAgent: x.request.UserAgent(), Host: x.request.Host}
+	r := audit.Record{Time: x.received, RequestID: x.id, UserAgent: x.request.UserAgent(), Host: x.request.Host}
+	if x.source.IsValid() {
+		r.SourceIP = x.source.String()
+	}
 	if x.service != nil {
 		r.EventSource = x.service.Name + ".amazonaws.com"
 	}

@@ -3,6 +3,7 @@ package kms
 import (
 	"context"
 	"errors"
+	"strconv"
 	"strings"
 
 	"ostiary.dev/access"
@@ -28,8 +29,12 @@ func (s *Service) CreateAlias(ctx context.Context, g *access.Grant, in *kmsapi.C
 	ref, now := g.Key().Ref, s.now().UnixMilli()
 	err := s.propose(ctx, state.CreateAlias{Account: ref.Account, Region: ref.Region, Name: *in.AliasName,
 		Target: ref.ID, Time: now})
-	if r := refusal(err); r != nil && r.Code == state.CodeAlreadyExists {
+	switch r := refusal(err); {
+	case r == nil:
+	case r.Code == state.CodeAlreadyExists:
 		err = kmsapi.AlreadyExistsException("An alias with the name " + aliasARN(ref.Account, ref.Region, *in.AliasName) + " already exists")
+	case r.Code == state.CodeLimitExceeded:
+		err = tooManyAliases()
 	}
 	return err
 }
@@ -55,9 +60,14 @@ func (s *Service) NeedsUpdateAlias(c *access.Call, in *kmsapi.UpdateAliasRequest
 // UpdateAlias moves an alias to another key of the same spec and usage.
 func (s *Service) UpdateAlias(ctx context.Context, g *access.Grant, in *kmsapi.UpdateAliasRequest) error {
 	target := g.SecondKey().Ref
-	err := s.propose(ctx, state.UpdateAlias{Account: target.Account, Region: target.Region, Name: *in.AliasName, Target: target.ID, Time: s.now().UnixMilli()})
-	if r := refusal(err); r != nil && r.Code == state.CodeConflict {
+	err := s.propose(ctx, state.UpdateAlias{Account: target.Account, Region: target.Region, Name: *in.AliasName,
+		Target: target.ID, Time: s.now().UnixMilli()})
+	switch r := refusal(err); {
+	case r == nil:
+	case r.Code == state.CodeConflict:
 		err = access.Invalid("Alias " + aliasARN(target.Account, target.Region, *in.AliasName) + " cannot be moved to a key of another type or usage.")
+	case r.Code == state.CodeLimitExceeded:
+		err = tooManyAliases()
 	}
 	return err
 }
@@ -112,14 +122,23 @@ func showAlias(a *state.Alias) kmsapi.AliasListEntry {
 		CreationDate: millis(a.Created), LastUpdatedDate: millis(a.Updated)}
 }
 
+// aliasPrefix begins the name of every alias.
+const aliasPrefix = "alias/"
+
+// tooManyAliases is AWS's answer to one more alias than state.MaxAliasesPerKey.
+func tooManyAliases() error {
+	quota := strconv.Itoa(state.MaxAliasesPerKey)
+	return kmsapi.LimitExceededException("Aliases per key quota for this account in this region is " + quota + ", current usage is " + quota + ".")
+}
+
 // checkAliasName holds AWS's rules beyond the pattern of the model.
 func checkAliasName(name string) error {
 	switch {
 	case strings.HasPrefix(name, "alias/aws/"):
 		return access.NotAuthorized()
-	case !strings.HasPrefix(name, "alias/"):
-		return kmsapi.InvalidAliasNameException("Alias must start with the prefix \"alias/\". Please see https://docs.aws.amazon.com/kms/latest/developerguide/kms-alias.html")
-	case name == "alias/":
+	case !strings.HasPrefix(name, aliasPrefix):
+		return access.Invalid("Alias must start with the prefix \"alias/\". Please see https://docs.aws.amazon.com/kms/latest/developerguide/kms-alias.html")
+	case name == aliasPrefix:
 		return kmsapi.InvalidAliasNameException("Alias must not be empty after the prefix \"alias/\".")
 	}
 	return nil

@@ -29,7 +29,7 @@ func sealedUnder(c *access.Call, blob []byte, keyID *string) (named, error) {
 	}
 	ref := state.KeyRef{Account: h.account, Region: c.Region, ID: h.id}
 	n := named{key: c.View.Key(ref), arn: keyARN(ref), owner: h.account, hide: unknownCiphertextKey}
-	if n.key == nil {
+	if n.key == nil && n.owner == c.Principal.Account {
 		return named{}, access.Denied(unknownCiphertextKey)
 	}
 	return n, nil

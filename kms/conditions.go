@@ -33,6 +33,13 @@ type newKey struct {
 	multiRegion         bool
 }
 
+// ofRequestAlone is what the caller knows without the key: the part of the facts that a stranger's denial may depend on.
+func (f *facts) ofRequestAlone() *facts {
+	known := *f
+	known.key, known.sameKey = nil, nil
+	return &known
+}
+
 // Lookup gives the values of a condition key, named in lower case.
 func (f *facts) Lookup(name string) ([]string, bool) {
 	if rest, ok := strings.CutPrefix(name, "kms:encryptioncontext:"); ok {
@@ -110,8 +117,10 @@ func (f *facts) aliases() ([]string, bool) {
 	return many(names)
 }
 
-// contextValue matches the name of an encryption context pair without regard to case, as AWS does for condition
-// keys; pairs that differ only in case are both tested.
+// The names below are matched without regard to case, as AWS matches the names of condition keys. Encryption contexts
+// and the tags of KMS keys do tell cases apart, so there may be several matches; then all of them are values, and a
+// policy cannot be satisfied by one while the other is what counts.
+
 func (f *facts) contextValue(name string) ([]string, bool) {
 	var values []string
 	for k, v := range f.context {
@@ -124,21 +133,23 @@ func (f *facts) contextValue(name string) ([]string, bool) {
 }
 
 func tagValue(tags []kmsapi.Tag, name string) ([]string, bool) {
+	var values []string
 	for _, t := range tags {
 		if t.TagKey != nil && t.TagValue != nil && strings.EqualFold(*t.TagKey, name) {
-			return one(*t.TagValue)
+			values = append(values, *t.TagValue)
 		}
 	}
-	return nil, false
+	return many(values)
 }
 
 func keyTagValue(tags []state.Tag, name string) ([]string, bool) {
+	var values []string
 	for _, t := range tags {
 		if strings.EqualFold(t.Key, name) {
-			return []string{t.Value}, true
+			values = append(values, t.Value)
 		}
 	}
-	return nil, false
+	return many(values)
 }
 
 func one(v string) ([]string, bool) {

@@ -62,12 +62,14 @@ func (s *Service) GenerateRandom(ctx context.Context, _ *access.Grant, in *kmsap
 }
 
 func needsDataKey(c *access.Call, action, keyID string, encryptionContext map[string]string, tokens []string) ([]access.Need, error) {
+	if err := noGrantTokens(tokens); err != nil {
+		return nil, err
+	}
 	n, err := findKeyOrAlias(c, keyID)
 	if err != nil {
 		return nil, err
 	}
-	f := &facts{algorithm: symmetricDefault, context: encryptionContext}
-	return need(c, action, n, f), noGrantTokens(tokens)
+	return need(c, action, n, &facts{algorithm: symmetricDefault, context: encryptionContext}), nil
 }
 
 // dataKeyRequest is what the two data key operations have in common.

@@ -16,12 +16,14 @@ const (
 
 // NeedsEncrypt: kms:Encrypt on the key.
 func (s *Service) NeedsEncrypt(c *access.Call, in *kmsapi.EncryptRequest) ([]access.Need, error) {
+	if err := noGrantTokens(in.GrantTokens); err != nil {
+		return nil, err
+	}
 	n, err := findKeyOrAlias(c, *in.KeyId)
 	if err != nil {
 		return nil, err
 	}
-	f := &facts{algorithm: algorithmOr(string(in.EncryptionAlgorithm)), context: in.EncryptionContext}
-	return need(c, "kms:Encrypt", n, f), noGrantTokens(in.GrantTokens)
+	return need(c, "kms:Encrypt", n, &facts{algorithm: algorithmOr(string(in.EncryptionAlgorithm)), context: in.EncryptionContext}), nil
 }
 
 // Encrypt seals up to 4,096 bytes under the current material of a symmetric key.
@@ -53,12 +55,14 @@ func (s *Service) NeedsDecrypt(c *access.Call, in *kmsapi.DecryptRequest) ([]acc
 	if err := noRecipient(in.Recipient); err != nil {
 		return nil, err
 	}
+	if err := noGrantTokens(in.GrantTokens); err != nil {
+		return nil, err
+	}
 	n, err := sealedUnder(c, in.CiphertextBlob, in.KeyId)
 	if err != nil {
 		return nil, err
 	}
-	f := &facts{algorithm: algorithmOr(string(in.EncryptionAlgorithm)), context: in.EncryptionContext}
-	return need(c, "kms:Decrypt", n, f), noGrantTokens(in.GrantTokens)
+	return need(c, "kms:Decrypt", n, &facts{algorithm: algorithmOr(string(in.EncryptionAlgorithm)), context: in.EncryptionContext}), nil
 }
 
 // Decrypt opens a ciphertext. Once the caller is allowed, whatever is wrong with the ciphertext or its context is the
@@ -86,6 +90,9 @@ func (s *Service) Decrypt(ctx context.Context, g *access.Grant, in *kmsapi.Decry
 
 // NeedsReEncrypt: kms:ReEncryptFrom on the key of the ciphertext and kms:ReEncryptTo on the new one.
 func (s *Service) NeedsReEncrypt(c *access.Call, in *kmsapi.ReEncryptRequest) ([]access.Need, error) {
+	if err := noGrantTokens(in.GrantTokens); err != nil {
+		return nil, err
+	}
 	from, err := sealedUnder(c, in.CiphertextBlob, in.SourceKeyId)
 	if err != nil {
 		return nil, err
@@ -97,8 +104,7 @@ func (s *Service) NeedsReEncrypt(c *access.Call, in *kmsapi.ReEncryptRequest) ([
 	same := from.arn == to.arn
 	source := &facts{algorithm: algorithmOr(string(in.SourceEncryptionAlgorithm)), context: in.SourceEncryptionContext, sameKey: &same}
 	target := &facts{algorithm: algorithmOr(string(in.DestinationEncryptionAlgorithm)), context: in.DestinationEncryptionContext, sameKey: &same}
-	needs := append(need(c, "kms:ReEncryptFrom", from, source), need(c, "kms:ReEncryptTo", to, target)...)
-	return needs, noGrantTokens(in.GrantTokens)
+	return append(need(c, "kms:ReEncryptFrom", from, source), need(c, "kms:ReEncryptTo", to, target)...), nil
 }
 
 // ReEncrypt moves a ciphertext under another key or context inside the device.
@@ -141,6 +147,9 @@ func newBlob(key *state.Key, v *state.Version, context map[string]string, seal f
 	if v == nil {
 		return nil, hsm.ErrToken
 	}
+	if err := boundContext(context); err != nil {
+		return nil, err
+	}
 	header, ok := appendHeader(make([]byte, 0, headerSize), key.Ref, v)
 	if !ok {
 		return nil, hsm.ErrToken
@@ -150,6 +159,20 @@ func newBlob(key *state.Key, v *state.Version, context map[string]string, seal f
 		return nil, err
 	}
 	return append(header, message...), nil
+}
+
+// maxContext is how many bytes the names and values of an encryption context may have together.
+const maxContext = 8 << 10
+
+func boundContext(context map[string]string) error {
+	size := 0
+	for name, value := range context {
+		size += len(name) + len(value)
+	}
+	if size > maxContext {
+		return access.Invalid("EncryptionContext is larger than 8192 bytes.")
+	}
+	return nil
 }
 
 func algorithmOr(a string) string {

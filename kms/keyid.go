@@ -14,6 +14,7 @@ type named struct {
 	arn   string     // ARN of the key; of what the caller asked for when key is nil
 	owner string     // account
 	alias string     // the alias name that the caller used, "" for ids and key ARNs
+	asked string     // ARN of what the caller asked for: arn, or that of the alias
 	hide  string     // what a stranger hears instead of a denial that would tell that the key exists
 }
 
@@ -47,11 +48,11 @@ func find(c *access.Call, id string, aliases bool) (named, error) {
 		}
 		if bare, ok := strings.CutPrefix(rest, "key/"); ok {
 			rest = bare
-		} else if !strings.HasPrefix(rest, "alias/") {
+		} else if !strings.HasPrefix(rest, aliasPrefix) {
 			return named{}, kmsapi.InvalidArnException("Invalid arn " + id)
 		}
 	}
-	if strings.HasPrefix(rest, "alias/") {
+	if strings.HasPrefix(rest, aliasPrefix) {
 		if !aliases {
 			return named{}, kmsapi.NotFoundException("Invalid keyId '" + id + "'")
 		}
@@ -61,19 +62,27 @@ func find(c *access.Call, id string, aliases bool) (named, error) {
 		return named{}, kmsapi.NotFoundException("Invalid keyId '" + rest + "'")
 	}
 	ref := state.KeyRef{Account: account, Region: region, ID: rest}
-	return known(c, named{key: c.View.Key(ref), arn: keyARN(ref), owner: account})
+	arn := keyARN(ref)
+	return known(c, named{key: c.View.Key(ref), arn: arn, owner: account, asked: arn})
 }
 
 func findAlias(c *access.Call, account, region, name string) (named, error) {
 	a := c.View.Alias(account, region, name)
-	if a == nil {
-		if account != c.Principal.Account {
-			return named{arn: aliasARN(account, region, name), owner: account, alias: name}, nil
-		}
-		return named{}, kmsapi.NotFoundException("Alias " + aliasARN(account, region, name) + " is not found.")
+	if a == nil && account == c.Principal.Account {
+		return named{}, aliasNotFound(account, region, name)
 	}
-	ref := state.KeyRef{Account: account, Region: region, ID: a.Target}
-	return known(c, named{key: c.View.Key(ref), arn: keyARN(ref), owner: account, alias: name})
+	n := named{owner: account, alias: name, asked: aliasARN(account, region, name)}
+	if a == nil {
+		n.arn = n.asked
+		return n, nil
+	}
+	ref := a.TargetRef()
+	n.key, n.arn = c.View.Key(ref), keyARN(ref)
+	return known(c, n)
+}
+
+func aliasNotFound(account, region, name string) error {
+	return kmsapi.NotFoundException("Alias " + aliasARN(account, region, name) + " is not found.")
 }
 
 // known refuses a missing key of the caller's own account.

@@ -22,7 +22,7 @@ func (s *Service) NeedsCreateKey(c *access.Call, in *kmsapi.CreateKeyRequest) ([
 	f := &facts{make: &k, tags: in.Tags, tagKeys: tagKeys(in.Tags), bypass: in.BypassPolicyLockoutSafetyCheck}
 	needs := needAccount(c, "kms:CreateKey", f)
 	if len(in.Tags) > 0 {
-		needs = append(needs, needAccount(c, "kms:TagResource", &facts{make: &k, tags: in.Tags, tagKeys: tagKeys(in.Tags)})...)
+		needs = append(needs, needNewKey(c, "kms:TagResource", &facts{make: &k, tags: in.Tags, tagKeys: tagKeys(in.Tags)}))
 	}
 	return needs, nil
 }
@@ -72,33 +72,41 @@ func (s *Service) CreateKey(ctx context.Context, g *access.Grant, in *kmsapi.Cre
 	if err != nil {
 		return nil, err
 	}
-	ref := state.KeyRef{Account: c.Principal.Account, Region: c.Region, ID: id}
-	policy := authz.DefaultKeyPolicy(ref.Account)
+	key := state.Key{Ref: state.KeyRef{Account: c.Principal.Account, Region: c.Region, ID: id}, Created: s.now().UnixMilli(),
+		State: state.Enabled, Spec: k.spec, Usage: k.usage, Origin: k.origin, Tags: tags}
+	if in.Description != nil {
+		key.Description = *in.Description
+	}
+	policy := authz.DefaultKeyPolicy(key.Ref.Account)
 	if in.Policy != nil {
 		policy = *in.Policy
-		if err := checkPolicy(c, ref, policy, in.BypassPolicyLockoutSafetyCheck); err != nil {
+		if err := checkPolicy(c, &key, policy, in.BypassPolicyLockoutSafetyCheck); err != nil {
 			return nil, err
 		}
 	}
-	token, err := s.device.Generate(ctx, hsm.KeyRequest{KeyID: id, Spec: hsm.Spec(k.spec), Purpose: hsm.PurposeKMS})
-	if err != nil {
+	key.Policy = state.NewDocument(policy)
+	if err := s.generate(ctx, &key); err != nil {
 		return nil, err
-	}
-	parsed, err := hsm.ParseToken(token)
-	if err != nil {
-		return nil, err
-	}
-	now := s.now().UnixMilli()
-	key := state.Key{Ref: ref, Created: now, State: state.Enabled, Spec: k.spec, Usage: k.usage, Origin: k.origin,
-		Policy: state.NewDocument(policy), Tags: tags, Versions: []state.Version{{MaterialID: parsed.MaterialID, Token: token, Created: now}}}
-	if in.Description != nil {
-		key.Description = *in.Description
 	}
 	if err := s.propose(ctx, state.CreateKey{Key: key}); err != nil {
 		return nil, err
 	}
-	g.Record(keyARN(ref))
+	g.Record(keyARN(key.Ref))
 	return &kmsapi.CreateKeyResponse{KeyMetadata: metadata(&key)}, nil
+}
+
+// generate gives a key its first version.
+func (s *Service) generate(ctx context.Context, key *state.Key) error {
+	token, err := s.device.Generate(ctx, hsm.KeyRequest{KeyID: key.Ref.ID, Spec: hsm.Spec(key.Spec), Purpose: hsm.PurposeKMS})
+	if err != nil {
+		return err
+	}
+	t, err := hsm.ParseToken(token)
+	if err != nil {
+		return err
+	}
+	key.Versions = []state.Version{{MaterialID: t.MaterialID, Token: token, Created: key.Created}}
+	return nil
 }
 
 // newKeyID is a random UUID (RFC 9562, version 4).
@@ -143,11 +151,14 @@ func metadata(k *state.Key) *kmsapi.KeyMetadata {
 
 // NeedsDescribeKey: kms:DescribeKey on the key.
 func (s *Service) NeedsDescribeKey(c *access.Call, in *kmsapi.DescribeKeyRequest) ([]access.Need, error) {
+	if err := noGrantTokens(in.GrantTokens); err != nil {
+		return nil, err
+	}
 	n, err := findKeyOrAlias(c, *in.KeyId)
 	if err != nil {
 		return nil, err
 	}
-	return need(c, "kms:DescribeKey", n, &facts{}), noGrantTokens(in.GrantTokens)
+	return need(c, "kms:DescribeKey", n, &facts{}), nil
 }
 
 // DescribeKey tells everything of a key but its policy, aliases and tags.

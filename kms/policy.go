@@ -10,8 +10,12 @@ import (
 	"ostiary.dev/state"
 )
 
-// defaultPolicy is the only name that a key policy can have.
-const defaultPolicy = "default"
+const (
+	// defaultPolicy is the only name that a key policy can have.
+	defaultPolicy = "default"
+	// maxPolicy is the size of a key policy in bytes (AWS KMS, "Resource quotas").
+	maxPolicy = 32 << 10
+)
 
 // NeedsGetKeyPolicy: kms:GetKeyPolicy on the key.
 func (s *Service) NeedsGetKeyPolicy(c *access.Call, in *kmsapi.GetKeyPolicyRequest) ([]access.Need, error) {
@@ -36,16 +40,19 @@ func (s *Service) PutKeyPolicy(ctx context.Context, g *access.Grant, in *kmsapi.
 	if err := policyName(in.PolicyName); err != nil {
 		return err
 	}
-	ref := g.Key().Ref
-	if err := checkPolicy(g.Call(), ref, *in.Policy, in.BypassPolicyLockoutSafetyCheck); err != nil {
+	key := g.Key()
+	if err := checkPolicy(g.Call(), key, *in.Policy, in.BypassPolicyLockoutSafetyCheck); err != nil {
 		return err
 	}
-	return s.propose(ctx, state.PutKeyPolicy{Ref: ref, Policy: *in.Policy})
+	return s.propose(ctx, state.PutKeyPolicy{Ref: key.Ref, Policy: *in.Policy})
 }
 
 // checkPolicy parses a new key policy and makes AWS's lock-out safety check.
-func checkPolicy(c *access.Call, ref state.KeyRef, text string, bypass *bool) error {
-	err := access.CheckKeyPolicy(c, keyARN(ref), text, bypass != nil && *bypass)
+func checkPolicy(c *access.Call, key *state.Key, text string, bypass *bool) error {
+	if len(text) > maxPolicy {
+		return kmsapi.LimitExceededException("The key policy is larger than 32768 bytes.")
+	}
+	err := access.CheckKeyPolicy(c, keyARN(key.Ref), &facts{call: c, key: key}, text, bypass != nil && *bypass)
 	switch err {
 	case nil:
 		return nil

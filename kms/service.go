@@ -9,6 +9,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"io"
+	"strings"
 	"time"
 
 	"ostiary.dev/access"
@@ -54,21 +55,22 @@ func (s *Service) propose(ctx context.Context, c state.Command) error {
 }
 
 // refused gives a domain refusal as AWS words it. State checks again what a handler checked, since another
-// command may have come between.
+// command may have come between. What only one operation can meet is left to that operation.
 func refused(r *state.Refusal) error {
 	arn := keyARN(r.Ref)
 	switch r.Code {
 	case state.CodeNotFound:
-		if r.Detail != "" {
-			return kmsapi.NotFoundException(r.Detail)
+		switch {
+		case r.Ref.ID != "":
+			return notFound(arn)
+		case strings.HasPrefix(r.Name, aliasPrefix):
+			return aliasNotFound(r.Ref.Account, r.Ref.Region, r.Name)
 		}
-		return notFound(arn)
+		return kmsapi.NotFoundException(r.Detail)
 	case state.CodePendingDeletion:
 		return kmsapi.KMSInvalidStateException(arn + " is pending deletion.")
 	case state.CodeNotPendingDeletion:
 		return kmsapi.KMSInvalidStateException(arn + " is not pending deletion.")
-	case state.CodeLimitExceeded:
-		return kmsapi.TagException("Too many tags")
 	}
 	return r
 }

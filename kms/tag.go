@@ -10,8 +10,6 @@ import (
 	"ostiary.dev/state"
 )
 
-const maxTags = 50 // per key
-
 // NeedsTagResource: kms:TagResource on the key.
 func (s *Service) NeedsTagResource(c *access.Call, in *kmsapi.TagResourceRequest) ([]access.Need, error) {
 	return needsOwnKey(c, "kms:TagResource", in.KeyId, &facts{tags: in.Tags, tagKeys: tagKeys(in.Tags)})
@@ -24,8 +22,14 @@ func (s *Service) TagResource(ctx context.Context, g *access.Grant, in *kmsapi.T
 	if err != nil {
 		return err
 	}
-	return s.propose(ctx, state.TagKey{Ref: key.Ref, Tags: tags})
+	err = s.propose(ctx, state.TagKey{Ref: key.Ref, Tags: tags})
+	if r := refusal(err); r != nil && r.Code == state.CodeLimitExceeded {
+		err = tooManyTags()
+	}
+	return err
 }
+
+func tooManyTags() error { return kmsapi.TagException("Too many tags") }
 
 // newTags checks the tags of a request against AWS's rules and sorts them.
 func newTags(have []state.Tag, in []kmsapi.Tag) ([]state.Tag, error) {
@@ -43,8 +47,8 @@ func newTags(have []state.Tag, in []kmsapi.Tag) ([]state.Tag, error) {
 		}
 		tags = append(tags, state.Tag{Key: *t.TagKey, Value: *t.TagValue})
 	}
-	if count > maxTags {
-		return nil, kmsapi.TagException("Too many tags")
+	if count > state.MaxTags {
+		return nil, tooManyTags()
 	}
 	slices.SortFunc(tags, func(a, b state.Tag) int { return strings.Compare(a.Key, b.Key) })
 	return tags, nil
@@ -84,7 +88,7 @@ func (s *Service) ListResourceTags(_ context.Context, g *access.Grant, in *kmsap
 			}
 		}
 	}
-	list, next := page(rest, in.Limit, maxTags, func(t state.Tag) string { return t.Key }, func(t state.Tag) kmsapi.Tag {
+	list, next := page(rest, in.Limit, 50, func(t state.Tag) string { return t.Key }, func(t state.Tag) kmsapi.Tag {
 		return kmsapi.Tag{TagKey: &t.Key, TagValue: &t.Value}
 	})
 	return &kmsapi.ListResourceTagsResponse{Tags: list, NextMarker: writeMarker("tags", next), Truncated: ptr(next != "")}, nil
