@@ -53,7 +53,8 @@ func (c *DevConfig) softToken(ctx context.Context, f *folder, m *meters, founded
 	cfg := worker.Config{
 		Program:  c.Worker,
 		Env:      []string{store.Environ()},
-		Settings: worker.Settings{Library: library, TokenLabel: tokenLabel, PINFile: pin, HandleLimit: c.HandleLimit},
+		// SoftHSM has one mutex per token, so a second session would only wait for the first.
+		Settings: worker.Settings{Library: library, TokenLabel: tokenLabel, PINFile: pin, HandleLimit: c.HandleLimit, Sessions: 1},
 		Log:      c.Log,
 		Observer: m,
 	}
@@ -64,6 +65,9 @@ func (c *DevConfig) softToken(ctx context.Context, f *folder, m *meters, founded
 		}
 		if err := worker.Init(ctx, worker.InitConfig{Config: cfg, SOPINFile: soPIN}); err != nil {
 			return nil, deviceProblem(f, err)
+		}
+		if err := store.Sync(); err != nil {
+			return nil, &Problem{What: "the SoftHSM token cannot be written to the disk", Err: err}
 		}
 	}
 	w, err := worker.Start(ctx, cfg)
