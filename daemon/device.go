@@ -51,8 +51,8 @@ func (c *DevConfig) softToken(ctx context.Context, f *folder, m *meters, founded
 		return nil, err
 	}
 	cfg := worker.Config{
-		Program:  c.Worker,
-		Env:      []string{store.Environ()},
+		Program: c.Worker,
+		Env:     []string{store.Environ()},
 		// SoftHSM has one mutex per token, so a second session would only wait for the first.
 		Settings: worker.Settings{Library: library, TokenLabel: tokenLabel, PINFile: pin, HandleLimit: c.HandleLimit, Sessions: 1},
 		Log:      c.Log,
