@@ -23,6 +23,7 @@ type job struct {
 	WarmUp       time.Duration // before the measurement; at least one call per connection
 	Length       time.Duration // of the measurement
 	Count        int           // calls to end after, even if Length is not over; 0 for no limit
+	First        int           // index in Requests of the first call
 }
 
 // result is what came of it.
@@ -32,6 +33,7 @@ type result struct {
 	FirstError string
 	Took       time.Duration
 	P50, P99   time.Duration
+	Next       int // index in Requests of the call that would have come next
 }
 
 // Limits of a load process.
@@ -58,6 +60,7 @@ func generateLoad(ctx context.Context, in io.Reader, out io.Writer) error {
 	}
 	l.sign(time.Now())
 	l.workers = make([]worker, j.Connections)
+	l.next.Store(int64(j.First))
 	l.each(ctx, time.Now().Add(j.WarmUp), 0)
 	if r := l.collect(0); r.Errors > 0 {
 		return fmt.Errorf("warming up: %s", r.FirstError)
@@ -68,10 +71,11 @@ func generateLoad(ctx context.Context, in io.Reader, out io.Writer) error {
 	if _, err := orders.ReadBytes('\n'); err != nil {
 		return err
 	}
-	l.next.Store(l.next.Load() % int64(len(j.Requests)))
 	began := time.Now()
 	l.each(ctx, began.Add(j.Length), l.next.Load()+int64(j.Count))
-	return json.NewEncoder(out).Encode(l.collect(time.Since(began)))
+	r := l.collect(time.Since(began))
+	r.Next = int(l.next.Load() % int64(len(j.Requests)))
+	return json.NewEncoder(out).Encode(r)
 }
 
 type load struct {

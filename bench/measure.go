@@ -76,16 +76,20 @@ func (b *bench) compare(ctx context.Context, title string, connections int, subj
 	}
 	b.report.heading(fmt.Sprintf("%s, %d connection%s", title, connections, plural))
 	echoes, samples := make([][]sample, len(subjects)), make([][]sample, len(subjects))
+	next := make([]int, len(subjects)) // rounds go on where the one before ended, so that a cycle of keys stays one
 	for range b.plan.rounds {
 		for i, s := range subjects {
 			plain, err := b.echo.drive(ctx, b.job(connections, []request{echoed()}))
 			if err != nil {
 				return nil, err
 			}
-			own, err := b.daemon.drive(ctx, b.job(connections, s.requests))
+			j := b.job(connections, s.requests)
+			j.First = next[i]
+			own, err := b.daemon.drive(ctx, j)
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", s.name, err)
 			}
+			next[i] = own.Next
 			echoes[i], samples[i] = append(echoes[i], plain), append(samples[i], own)
 		}
 	}

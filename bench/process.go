@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -18,6 +19,7 @@ const stopTime = 15 * time.Second
 type process struct {
 	cmd    *exec.Cmd
 	cancel context.CancelFunc
+	stderr bytes.Buffer // of startSelf's processes; to be read after stop
 }
 
 // command prepares a program, which is told to stop when ctx ends.
@@ -48,7 +50,7 @@ func startSelf(ctx context.Context, role string, stdin io.Reader) (p *process, o
 		return nil, nil, err
 	}
 	p = command(ctx, self, role)
-	p.cmd.Stdin = stdin
+	p.cmd.Stdin, p.cmd.Stderr = stdin, &p.stderr
 	pipe, err := p.cmd.StdoutPipe()
 	if err != nil {
 		p.cancel()

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -46,7 +47,12 @@ func (t *target) drive(ctx context.Context, j job) (s sample, err error) {
 	if err != nil {
 		return s, err
 	}
-	defer func() { err = errors.Join(err, p.stop()) }()
+	defer func() {
+		err = errors.Join(err, p.stop())
+		if err != nil && ctx.Err() == nil {
+			err = fmt.Errorf("%w: %s", err, bytes.TrimSpace(p.stderr.Bytes()))
+		}
+	}()
 	if _, err := orders.Write(append(order, '\n')); err != nil {
 		return s, err
 	}
