@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"os"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -159,4 +160,15 @@ func startsWith(code, message string) verdict {
 			t.Errorf("error = %v, want %s: %s...", err, code, message)
 		}
 	}
+}
+
+// kmsOperations are the names of all operations that the SDK's client has.
+func kmsOperations() []string {
+	var names []string
+	for m := range reflect.TypeFor[*kms.Client]().Methods() {
+		if m.Name != "Options" {
+			names = append(names, m.Name)
+		}
+	}
+	return names
 }

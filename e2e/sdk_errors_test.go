@@ -95,7 +95,10 @@ func TestSDKErrors(t *testing.T) {
 		}, raises[*types.KMSInvalidStateException](arn + " is not pending deletion.")},
 		{"waiting period too short", func(ctx context.Context) error {
 			return errorOf(c.ScheduleKeyDeletion(ctx, &kms.ScheduleKeyDeletionInput{KeyId: &id, PendingWindowInDays: aws.Int32(6)}))
-		}, fails("ValidationException", "1 validation error detected: Value '6' at 'pendingWindowInDays' failed to satisfy constraint: Member must have value greater than or equal to 7")},
+		}, fails("ValidationException", "PendingWindowInDays must be between 7 and 30")},
+		{"waiting period too long", func(ctx context.Context) error {
+			return errorOf(c.ScheduleKeyDeletion(ctx, &kms.ScheduleKeyDeletionInput{KeyId: &id, PendingWindowInDays: aws.Int32(31)}))
+		}, fails("ValidationException", "PendingWindowInDays must be between 7 and 30")},
 		{"no length of a data key", func(ctx context.Context) error {
 			return errorOf(c.GenerateDataKey(ctx, &kms.GenerateDataKeyInput{KeyId: &id}))
 		}, fails("ValidationException", "Please specify either number of bytes or key spec.")},
