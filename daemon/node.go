@@ -86,7 +86,9 @@ func (n *node) serveAPI(k *kms.Service, box *api.Config) {
 		WriteTimeout:      answerTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeader,
-		ErrorLog:          slog.NewLogLogger(n.log.Handler(), slog.LevelDebug),
+		// OPTIONS * is a request like any other: it is answered by the pipeline, and recorded.
+		DisableGeneralOptionsHandler: true,
+		ErrorLog:                     slog.NewLogLogger(n.log.Handler(), slog.LevelDebug),
 	}
 	n.metrics = &http.Server{
 		Handler:           n.meters.handler(n.ready),
