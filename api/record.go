@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"strings"
 
 	"ostiary.dev/access"
 	"ostiary.dev/api/codec"
@@ -73,7 +74,7 @@ func (s *Server) describe(x *exchange) audit.Record {
 		r.EventName, r.ReadOnly = x.operation.Name, x.operation.ReadOnly
 	}
 	if t := x.request.TLS; t != nil {
-		r.TLSVersion, r.TLSCipher = tls.VersionName(t.Version), tls.CipherSuiteName(t.CipherSuite)
+		r.TLSVersion, r.TLSCipher = tlsVersion(t.Version), tls.CipherSuiteName(t.CipherSuite)
 	}
 	if x.call != nil {
 		describeCaller(&r, x.call)
@@ -97,3 +98,6 @@ func describeCaller(r *audit.Record, c *access.Call) {
 		r.Identity.Type, r.Identity.UserName = audit.Root, ""
 	}
 }
+
+// tlsVersion names a version as CloudTrail does: TLSv1.3.
+func tlsVersion(v uint16) string { return strings.Replace(tls.VersionName(v), "TLS ", "TLSv", 1) }
