@@ -41,23 +41,42 @@ type header struct {
 // appendHeader encodes the header of a ciphertext under one version of a key.
 func appendHeader(b []byte, ref state.KeyRef, v *state.Version) ([]byte, bool) {
 	account, err := strconv.ParseUint(ref.Account, 10, 48)
-	if err != nil {
+	if err != nil || !isKeyID(ref.ID) {
 		return nil, false
 	}
-	form, digits := byte(formUUID), strings.ReplaceAll(ref.ID, "-", "")
-	if mrk, ok := strings.CutPrefix(ref.ID, "mrk-"); ok {
-		form, digits = formMRK, mrk
+	form := byte(formUUID)
+	digits, ok := strings.CutPrefix(ref.ID, "mrk-")
+	if ok {
+		form = formMRK
 	}
 	b = append(b, blobMagic...)
 	b = append(b, blobVersion, form)
 	b = append(b, byte(account>>40), byte(account>>32))
 	b = binary.BigEndian.AppendUint32(b, uint32(account))
-	var id [16]byte
-	if n, err := hex.Decode(id[:], []byte(digits)); err != nil || n != len(id) {
-		return nil, false
-	}
-	b = append(b, id[:]...)
+	b = appendDigits(b, digits)
 	return append(b, v.MaterialID[:]...), true
+}
+
+// appendDigits appends what 32 lower-case hexadecimal digits stand for, hyphens between them left out.
+func appendDigits(b []byte, digits string) []byte {
+	var high byte
+	odd := false
+	for i := range len(digits) {
+		c := digits[i]
+		switch {
+		case c == '-':
+			continue
+		case c >= 'a':
+			c -= 'a' - 10
+		default:
+			c -= '0'
+		}
+		if odd {
+			b = append(b, high<<4|c)
+		}
+		high, odd = c, !odd
+	}
+	return b
 }
 
 // parseHeader splits a ciphertext blob. It says nothing of whether the message opens.
