@@ -25,7 +25,7 @@ func readMarker(list string, marker *string) (after string, err error) {
 	}
 	text, err := base64.RawURLEncoding.Strict().DecodeString(*marker)
 	after, ok := strings.CutPrefix(string(text), list+"\x00")
-	if err != nil || !ok || after == "" {
+	if err != nil || !ok || after == "" || *writeMarker(list, after) != *marker { // the decoder passes over line ends
 		return "", kmsapi.InvalidMarkerException("Invalid marker: " + *marker)
 	}
 	return after, nil

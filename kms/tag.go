@@ -19,7 +19,7 @@ func (s *Service) NeedsTagResource(c *access.Call, in *kmsapi.TagResourceRequest
 func (s *Service) TagResource(ctx context.Context, g *access.Grant, in *kmsapi.TagResourceRequest) error {
 	key := g.Key()
 	tags, err := newTags(key.Tags, in.Tags)
-	if err != nil {
+	if err != nil || len(tags) == 0 {
 		return err
 	}
 	err = s.propose(ctx, state.TagKey{Ref: key.Ref, Tags: tags})
@@ -54,6 +54,9 @@ func newTags(have []state.Tag, in []kmsapi.Tag) ([]state.Tag, error) {
 	return tags, nil
 }
 
+// maxUntagged bounds the names in one UntagResource; the model does not, and a key has no more than state.MaxTags.
+const maxUntagged = 1000
+
 // NeedsUntagResource: kms:UntagResource on the key.
 func (s *Service) NeedsUntagResource(c *access.Call, in *kmsapi.UntagResourceRequest) ([]access.Need, error) {
 	return needsOwnKey(c, "kms:UntagResource", in.KeyId, &facts{tagKeys: in.TagKeys})
@@ -61,10 +64,16 @@ func (s *Service) NeedsUntagResource(c *access.Call, in *kmsapi.UntagResourceReq
 
 // UntagResource removes tags from a key; those that it does not have are ignored.
 func (s *Service) UntagResource(ctx context.Context, g *access.Grant, in *kmsapi.UntagResourceRequest) error {
+	if len(in.TagKeys) > maxUntagged {
+		return tooManyTags()
+	}
 	for _, k := range in.TagKeys {
 		if strings.HasPrefix(strings.ToLower(k), "aws:") {
 			return kmsapi.TagException("Tags beginning with aws: are reserved")
 		}
+	}
+	if len(in.TagKeys) == 0 {
+		return nil
 	}
 	return s.propose(ctx, state.UntagKey{Ref: g.Key().Ref, Keys: in.TagKeys})
 }
