@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"crypto/rand"
+	"encoding/base32"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -85,12 +86,23 @@ func (f *folder) pin(name string, mayMake bool) (string, error) {
 		if !mayMake {
 			return "", &Problem{What: "the PIN file " + path + " is missing", Do: "restore it; without it the keys of this folder cannot be used"}
 		}
-		err = durable.WriteFile(path, []byte(rand.Text()+"\n"), 0o600)
+		err = writePIN(path)
 	}
 	if err != nil {
 		return "", &Problem{What: "the PIN file " + path + " cannot be made or read", Err: err, Do: "check its owner and permissions"}
 	}
 	return path, nil
+}
+
+// writePIN makes a PIN of 160 random bits and leaves no copy in this process, which faces the network.
+func writePIN(path string) error {
+	var random [20]byte
+	_, _ = rand.Read(random[:]) // never fails (crypto/rand)
+	line := base32.StdEncoding.AppendEncode(make([]byte, 0, 33), random[:])
+	line = append(line, '\n')
+	defer clear(line)
+	defer clear(random[:])
+	return durable.WriteFile(path, line, 0o600)
 }
 
 // forgetSOPIN removes the security officer's PIN, which is needed only until the cluster is founded. With it and the
