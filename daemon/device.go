@@ -47,6 +47,12 @@ func (c *DevConfig) softToken(ctx context.Context, f *folder, m *meters, founded
 	if err != nil {
 		return nil, &Problem{What: "the SoftHSM folder cannot be made", Err: err}
 	}
+	var soPIN string
+	if !founded {
+		if soPIN, err = f.newSOPIN(); err != nil {
+			return nil, err
+		}
+	}
 	pin, err := f.pin(pinFile, !founded)
 	if err != nil {
 		return nil, err
@@ -60,10 +66,6 @@ func (c *DevConfig) softToken(ctx context.Context, f *folder, m *meters, founded
 		Observer: m,
 	}
 	if !founded {
-		soPIN, err := f.pin(soPINFile, true)
-		if err != nil {
-			return nil, err
-		}
 		if err := worker.Init(ctx, worker.InitConfig{Config: cfg, SOPINFile: soPIN}); err != nil {
 			return nil, deviceProblem(f, err)
 		}
@@ -92,6 +94,19 @@ func (f *folder) pin(name string, mayMake bool) (string, error) {
 		return "", &Problem{What: "the PIN file " + path + " cannot be made or read", Err: err, Do: "check its owner and permissions"}
 	}
 	return path, nil
+}
+
+// newSOPIN is the path of the security officer's PIN of a folder whose cluster has not been founded. It is made before the
+// user's PIN and removed after the founding, so a folder that has only the latter has lost its replicated state: to found
+// another cluster there would make every ciphertext worthless without a word.
+func (f *folder) newSOPIN() (string, error) {
+	_, noSO := os.Stat(f.file(soPINFile))
+	_, noUser := os.Stat(f.file(pinFile))
+	if errors.Is(noSO, fs.ErrNotExist) && noUser == nil {
+		return "", &Problem{What: "data folder " + f.path + " has lost its keys: there is nothing in " + f.file(raftDir),
+			Do: "restore that folder, or start anew with --clean"}
+	}
+	return f.pin(soPINFile, true)
 }
 
 // writePIN makes a PIN of 160 random bits and leaves no copy in this process, which faces the network.
