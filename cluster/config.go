@@ -36,6 +36,8 @@ type Config struct {
 
 	// Committed, if set, is told how long each acknowledged command took. It must not block.
 	Committed func(time.Duration)
+
+	segment uint32 // size of log segments in bytes, for tests
 }
 
 const maxNodeID = 64 // bytes

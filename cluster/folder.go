@@ -108,19 +108,28 @@ func (c *Config) checkUnused() error {
 	for _, name := range []string{logName, snapshotsName} {
 		path := filepath.Join(c.Dir, name)
 		if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
-			return damagedFile(filepath.Join(c.Dir, identityName), "file is missing, though there is a "+path, err)
+			return damagedFile(filepath.Join(c.Dir, identityName), "file is missing, though there is a folder "+name, nil)
 		}
 	}
 	return nil
 }
 
 func unreadable(path string, err error) error {
-	return &FolderError{Kind: ErrDamaged, Path: path, Problem: "cannot be read", Advice: "check permissions and the disk", Err: err}
+	return &FolderError{Kind: ErrDamaged, Path: path, Problem: "cannot be read", Advice: "check permissions and the disk", Err: cause(err)}
 }
 
 func damagedFile(path, problem string, err error) error {
 	return &FolderError{
-		Kind: ErrDamaged, Path: path, Problem: problem, Err: err,
+		Kind: ErrDamaged, Path: path, Problem: problem, Err: cause(err),
 		Advice: "nothing was changed; put the folder back as it was, or restore a backup",
 	}
+}
+
+// cause leaves out the path, which a FolderError names already.
+func cause(err error) error {
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		return p.Err
+	}
+	return err
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/hashicorp/raft"
 
+	"ostiary.dev/cluster/wal"
 	"ostiary.dev/state"
 )
 
@@ -78,7 +79,7 @@ func proposalError(err error) error {
 	switch {
 	case errors.Is(err, raft.ErrNotLeader), errors.Is(err, raft.ErrLeadershipTransferInProgress):
 		kind = ErrNotLeader
-	case errors.Is(err, raft.ErrEnqueueTimeout), errors.Is(err, raft.ErrAbortedByRestore):
+	case errors.Is(err, raft.ErrEnqueueTimeout), errors.Is(err, raft.ErrAbortedByRestore), wal.Full(err):
 		kind = ErrUnavailable
 	}
 	return fmt.Errorf("%w: %w", kind, err)

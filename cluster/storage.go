@@ -97,7 +97,7 @@ func (s *storage) create(cfg *Config, h hooks) error {
 		}
 	}
 	var err error
-	if s.log, err = wal.Create(filepath.Join(cfg.Dir, logName), wal.Options{Failed: h.failed}); err != nil {
+	if s.log, err = wal.Create(filepath.Join(cfg.Dir, logName), wal.Options{Failed: h.failed, SegmentSize: cfg.segment}); err != nil {
 		return err
 	}
 	return s.openSnapshots(cfg, h)
@@ -125,7 +125,7 @@ func (s *storage) openExisting(cfg *Config, h hooks) error {
 		return err
 	}
 	// From here on the folder is known to be good, and is changed.
-	if s.log, err = log.Open(wal.Options{Failed: h.failed}); err != nil {
+	if s.log, err = log.Open(wal.Options{Failed: h.failed, SegmentSize: cfg.segment}); err != nil {
 		return err
 	}
 	if next <= s.restored { // a snapshot from the leader was being put in place of the log
@@ -158,7 +158,7 @@ func examineLog(dir string) (*wal.Found, error) {
 	case errors.Is(err, wal.ErrNone):
 		return nil, damagedFile(dir, "log is missing", nil)
 	case errors.As(err, &damage):
-		return nil, damagedFile(damage.Path, damage.Where(), err)
+		return nil, damagedFile(damage.Path, damage.Where(), nil)
 	}
 	return nil, unreadable(dir, err)
 }

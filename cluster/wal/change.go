@@ -26,7 +26,7 @@ func (l *Log) replaceManifest(m *manifest) error {
 		return err
 	}
 	if err := l.disk.replace(filepath.Join(l.dir, manifestName), data); err != nil {
-		if full(err) {
+		if Full(err) {
 			return err
 		}
 		return l.fail(err)

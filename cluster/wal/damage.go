@@ -35,5 +35,5 @@ func (d *Damage) Where() string {
 	if d.Offset < 0 {
 		return d.Problem
 	}
-	return fmt.Sprintf("%s at byte %d", d.Problem, d.Offset)
+	return fmt.Sprintf("%s (byte %d)", d.Problem, d.Offset)
 }

@@ -82,7 +82,7 @@ func (f osFile) Sync() error {
 	return retry(func() error { return unix.Fdatasync(int(f.Fd())) })
 }
 
-// full reports whether an error means that there is no space, which may pass.
-func full(err error) bool {
+// Full reports whether an error means that there is no space on the disk. Nothing was stored then, and a later try may succeed.
+func Full(err error) bool {
 	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
 }

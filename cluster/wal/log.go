@@ -131,8 +131,8 @@ const (
 )
 
 // StoreLogs appends entries and returns when they are durable. Their indexes follow each other and the last one; an
-// empty log begins at any index. On an error a part of the entries may have been stored, unless it is for want of space; after
-// [ErrFailed] nothing can be written any more.
+// empty log begins at any index. On an error none of the entries is stored, unless it is [ErrFailed]: then some may be, and
+// nothing can be written any more.
 func (l *Log) StoreLogs(entries []*raft.Log) error {
 	l.writing.Lock()
 	defer l.writing.Unlock()
@@ -147,12 +147,15 @@ func (l *Log) StoreLogs(entries []*raft.Log) error {
 	if err := checkEntries(l.next, entries); err != nil {
 		return err
 	}
-	for len(entries) > 0 {
-		n, err := l.write(entries)
+	for stored := 0; stored < len(entries); {
+		n, err := l.write(entries[stored:])
+		if err != nil && stored > 0 {
+			return l.fail(err) // raft takes it that all were stored or, with other errors, none
+		}
 		if err != nil {
 			return err
 		}
-		entries = entries[n:]
+		stored += n
 	}
 	return nil
 }
