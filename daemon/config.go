@@ -57,6 +57,9 @@ var (
 	regionForm  = regexp.MustCompile(`^[a-z]{2,}(-[a-z]+)+-[0-9]{1,2}$`)
 )
 
+// maxHandles is what a device worker accepts.
+const maxHandles = 1_000_000
+
 // check refuses what cannot work before anything is touched, and fills defaults.
 func (c *DevConfig) check() error {
 	if c.Account == "" || !accountForm.MatchString(c.Account) {
@@ -71,6 +74,9 @@ func (c *DevConfig) check() error {
 		}
 	}
 	c.Regions = distinct(c.Regions)
+	if c.HandleLimit < 0 || c.HandleLimit > maxHandles {
+		return &Problem{What: fmt.Sprintf("%d handles cannot be held", c.HandleLimit), Do: fmt.Sprintf("give --handles 1 to %d", maxHandles)}
+	}
 	for _, address := range []string{c.Listen, c.Metrics} {
 		if _, _, err := net.SplitHostPort(address); err != nil {
 			return &Problem{What: fmt.Sprintf("%q is not an address to listen on", address), Do: "give host:port, such as 127.0.0.1:8443"}
