@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -26,7 +27,24 @@ func run(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, "building the programs:", err)
 		return 1
 	}
-	return m.Run()
+	code := m.Run()
+	if left := running(dir); len(left) > 0 {
+		fmt.Fprintln(os.Stderr, "the tests have left processes behind:", left)
+		return 1
+	}
+	return code
+}
+
+// running gives the processes that run a program of a folder.
+func running(dir string) []string {
+	links, _ := filepath.Glob("/proc/[0-9]*/exe") // the pattern is well-formed
+	var left []string
+	for _, link := range links {
+		if target, err := os.Readlink(link); err == nil && strings.HasPrefix(target, dir+"/") {
+			left = append(left, link+" -> "+target)
+		}
+	}
+	return left
 }
 
 func build(dir string) error {

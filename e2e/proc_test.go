@@ -64,3 +64,39 @@ func wait(t testing.TB, what string, is func() bool) {
 		}
 	}
 }
+
+// memory reads all that a process has written to its memory (proc_pid_maps(5), proc_pid_mem(5)), as far as we may.
+func memory(t *testing.T, pid int, look func(at uint64, content []byte)) {
+	t.Helper()
+	maps, err := os.ReadFile(fmt.Sprintf("/proc/%d/maps", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	mem, err := os.Open(fmt.Sprintf("/proc/%d/mem", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer mem.Close()
+	var read uint64
+	for line := range strings.Lines(string(maps)) {
+		var from, to uint64
+		var access string
+		if _, err := fmt.Sscanf(line, "%x-%x %s", &from, &to, &access); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.HasPrefix(access, "rw") || strings.Contains(line, "[v") {
+			continue
+		}
+		// What was never written reads as zeros, and costs nothing to skip.
+		const step = 1 << 20
+		for at := from; at < to; at += step {
+			content := make([]byte, min(step, to-at))
+			n, _ := mem.ReadAt(content, int64(at)) // a hole in the mapping is not our business
+			look(at, content[:n])
+			read += uint64(n)
+		}
+	}
+	if read < 1<<20 {
+		t.Errorf("only %d bytes of memory were read", read)
+	}
+}

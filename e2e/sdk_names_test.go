@@ -8,6 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/kms/types"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
 )
 
 // TestSDKKeyNames: a key can be named by id, ARN, alias and alias ARN where AWS takes them, and a moved or deleted alias is
@@ -156,4 +157,7 @@ func TestSDKRegions(t *testing.T) {
 	decrypts(t, east, blob, "east")
 	_, err = kms.NewFromConfig(s.config("us-east-1")).ListKeys(ctx, &kms.ListKeysInput{})
 	fails("InvalidSignatureException", "Credential should be scoped to a valid region, not 'us-east-1'. ")(t, err)
+	// STS is global too: us-east-1 is its region whatever the server's are.
+	must(sts.NewFromConfig(s.config("us-east-1")).GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{}))(t)
+	must(sts.NewFromConfig(s.config("us-west-2")).GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{}))(t)
 }

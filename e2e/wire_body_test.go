@@ -92,6 +92,12 @@ func TestWireQuery(t *testing.T) {
 		{"other path", at, wireError{http.StatusNotFound, inXML, "UnknownOperationException", ""}},
 		{"body over 1 MiB", queryCall("Action=" + strings.Repeat("a", 1<<20)), wireError{http.StatusRequestEntityTooLarge, inXML, "RequestEntityTooLargeException", "*"}},
 	})
+	iam := queryCall("Action=ListUsers&Version=2010-05-08")
+	iam.service = "iam"
+	attack(t, s, []hostile{
+		{"STS, not built", queryCall("Action=GetSessionToken&Version=2011-06-15"), wireError{http.StatusBadRequest, inXML, "UnsupportedOperationException", "The operation GetSessionToken is not supported by this service."}},
+		{"IAM, not built", iam, wireError{http.StatusBadRequest, inXML, "UnsupportedOperationException", "The operation ListUsers is not supported by this service."}},
+	})
 	// A charset or other parameters of the content type do not matter; nor does a GET in place of a POST.
 	get := rawCall{method: http.MethodGet, query: "Action=GetCallerIdentity&Version=2011-06-15", service: "sts"}
 	if a := s.send(t, s.http(), get); a.status != http.StatusOK {

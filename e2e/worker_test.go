@@ -173,3 +173,38 @@ func TestWorkerStopped(t *testing.T) {
 		t.Errorf("%d calls failed, more than the clients had on their way", n)
 	}
 }
+
+// TestFewHandles uses more keys than the device may hold, from many clients, while workers are killed: every key opens its
+// own ciphertexts and no other's.
+func TestFewHandles(t *testing.T) {
+	t.Parallel()
+	const keys = 24
+	s := newServer(t, "--handles", "4")
+	c := s.kms()
+	var ids, texts [keys]string
+	var blobs [keys][]byte
+	for i := range keys {
+		ids[i], texts[i] = *newKey(t, c).KeyId, fmt.Sprintf("text of key %d", i)
+		blobs[i] = encrypt(t, c, ids[i], texts[i])
+	}
+	var group sync.WaitGroup
+	for client := range loadClients {
+		group.Go(func() {
+			for n := range 60 {
+				i := (n*7 + client*5) % keys
+				decrypts(t, c, blobs[i], texts[i])
+				decrypts(t, c, encrypt(t, c, ids[i], texts[i]), texts[i])
+			}
+		})
+	}
+	for range 2 {
+		time.Sleep(100 * time.Millisecond)
+		if err := syscall.Kill(s.worker(), syscall.SIGKILL); err != nil {
+			t.Error(err)
+		}
+	}
+	group.Wait()
+	if n := s.metric(t, "ostiary_device_handles"); n > 4 {
+		t.Errorf("the device holds %v keys, at most 4 are allowed", n)
+	}
+}
