@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -24,6 +25,8 @@ type meters struct {
 	restarts prometheus.Counter
 	commits  prometheus.Histogram
 	deleted  prometheus.Counter
+
+	answered, called sync.Map // of seriesKey to series
 }
 
 // latencies are histogram buckets in seconds: device calls take some 10 us, a commit a fsync, a hung device seconds.
@@ -49,13 +52,41 @@ func newMeters() *meters {
 
 // Request counts an answered API request.
 func (m *meters) Request(service, operation, outcome string, took time.Duration) {
-	m.requests.WithLabelValues(service, operation, outcome).Inc()
-	m.latency.WithLabelValues(service, operation).Observe(took.Seconds())
+	m.series(&m.answered, seriesKey{service, operation, outcome}, func(k seriesKey) series {
+		return series{m.requests.WithLabelValues(k[0], k[1], k[2]), m.latency.WithLabelValues(k[0], k[1])}
+	}).add(took)
 }
 
 // Called counts a call to the device worker.
 func (m *meters) Called(call string, took time.Duration, err error) {
-	m.device.WithLabelValues(call, deviceOutcome(err)).Observe(took.Seconds())
+	m.series(&m.called, seriesKey{call, deviceOutcome(err)}, func(k seriesKey) series {
+		return series{histogram: m.device.WithLabelValues(k[0], k[1])}
+	}).add(took)
+}
+
+// seriesKey is the label values of a series, series what they stand for. The registry's own look-up by labels costs more
+// than all of the counting, so it is done once.
+type (
+	seriesKey [3]string
+	series    struct {
+		counter   prometheus.Counter // may be nil
+		histogram prometheus.Observer
+	}
+)
+
+func (s series) add(took time.Duration) {
+	if s.counter != nil {
+		s.counter.Inc()
+	}
+	s.histogram.Observe(took.Seconds())
+}
+
+func (*meters) series(known *sync.Map, k seriesKey, find func(seriesKey) series) series {
+	if s, ok := known.Load(k); ok {
+		return s.(series)
+	}
+	s, _ := known.LoadOrStore(k, find(k))
+	return s.(series)
 }
 
 // Restarted counts a device worker that was replaced.

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // The encoding of a Token: one version byte, then every field in the order of the struct, numbers big-endian,
@@ -47,7 +48,8 @@ func (t Token) MACInput() ([]byte, error) {
 }
 
 // ParseToken decodes what Marshal made. It accepts no other encoding; every failure is ErrToken. A parsed token is
-// well-formed and no more: only the device can tell whether its MAC is right. The result shares no memory with b.
+// well-formed and no more: only the device can tell whether its MAC is right. The byte fields
+// of the result share memory with b, which must not be changed.
 func ParseToken(b []byte) (Token, error) {
 	t, err := parseToken(b)
 	if err != nil {
@@ -69,15 +71,15 @@ func parseToken(b []byte) (t Token, err error) {
 	r := reader{rest: b[1:]}
 	t.KeyID = string(r.bytes())
 	copy(t.MaterialID[:], r.take(len(t.MaterialID)))
-	t.Spec = Spec(r.bytes())
-	t.Purpose = Purpose(r.bytes())
+	t.Spec = Spec(name(r.bytes()))
+	t.Purpose = Purpose(name(r.bytes()))
 	t.Length = r.uint32()
-	t.Custody = Custody(r.bytes())
+	t.Custody = Custody(name(r.bytes()))
 	t.DomainKeyVersion = r.uint32()
-	t.PublicKey = r.clone()
-	t.Check = r.clone()
-	t.Wrapped = r.clone()
-	t.MAC = append([]byte(nil), r.take(TokenMACSize)...)
+	t.PublicKey = r.part()
+	t.Check = r.part()
+	t.Wrapped = r.part()
+	t.MAC = slices.Clip(r.take(TokenMACSize))
 	if r.short {
 		return t, errTruncated
 	}
@@ -180,8 +182,26 @@ func (r *reader) bytes() []byte {
 	return r.take(int(binary.BigEndian.Uint16(n)))
 }
 
-// clone is bytes in fresh memory; an empty field is nil.
-func (r *reader) clone() []byte { return append([]byte(nil), r.bytes()...) }
+// part is bytes without room to grow into what follows; an empty field is nil.
+func (r *reader) part() []byte {
+	if b := r.bytes(); len(b) > 0 {
+		return slices.Clip(b)
+	}
+	return nil
+}
+
+// name is a string, without an allocation for the names that nearly every token has.
+func name(b []byte) string {
+	switch string(b) {
+	case string(SymmetricDefault):
+		return string(SymmetricDefault)
+	case string(PurposeKMS):
+		return string(PurposeKMS)
+	case string(InDevice):
+		return string(InDevice)
+	}
+	return string(b)
+}
 
 func (r *reader) uint32() uint32 {
 	n := r.take(4)

@@ -75,7 +75,8 @@ type KeyRequest struct {
 type Backend interface {
 	// Generate makes a backing key, wraps it, opens the token again and tests it, and returns the encoded token.
 	Generate(ctx context.Context, r KeyRequest) (token []byte, err error)
-	// Open gives the key behind a token. The caller must Close it. It need not call the device before first use.
+	// Open gives the key behind a token, which must not be changed before the key is closed. The caller must Close it. It
+	// need not call the device before first use.
 	Open(ctx context.Context, token []byte) (Key, error)
 	// Forget destroys whatever the device still holds in memory of the key behind a token. Forgetting an unknown
 	// token is not an error.

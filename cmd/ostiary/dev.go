@@ -1,8 +1,10 @@
 package main
 
 import (
+	"errors"
 	"log/slog"
 	"os"
+	"runtime/pprof"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -13,6 +15,7 @@ import (
 func dev() *cobra.Command {
 	cfg := daemon.DevConfig{Now: time.Now}
 	var verbose bool
+	var profile string
 	c := &cobra.Command{
 		Use:   "dev",
 		Short: "Run one node on a SoftHSM token, with everything under one folder",
@@ -30,7 +33,7 @@ The PIN of the token lies beside it, so the keys are as safe as the folder is.`,
 			}
 			cfg.Out = c.OutOrStdout()
 			cfg.Log = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
-			return daemon.Dev(c.Context(), cfg)
+			return profiled(profile, func() error { return daemon.Dev(c.Context(), cfg) })
 		},
 	}
 	f := c.Flags()
@@ -42,6 +45,25 @@ The PIN of the token lies beside it, so the keys are as safe as the folder is.`,
 	f.BoolVar(&cfg.Clean, "clean", false, "destroy what the folder holds, keys included, and start anew")
 	f.IntVar(&cfg.HandleLimit, "handles", 10_000, "backing keys held ready in the device at most")
 	f.BoolVar(&cfg.SyncAudit, "audit-sync", false, "have audit records reach the disk before a call is answered")
+	f.StringVar(&profile, "cpuprofile", "", "write a CPU profile to this file, for make pgo")
+	_ = f.MarkHidden("cpuprofile") // it exists
 	f.BoolVarP(&verbose, "verbose", "v", false, "log what happens inside")
 	return c
+}
+
+// profiled runs f, under the CPU profiler if a file is named.
+func profiled(path string, f func() error) error {
+	if path == "" {
+		return f()
+	}
+	file, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	if err := pprof.StartCPUProfile(file); err != nil {
+		return errors.Join(err, file.Close())
+	}
+	err = f()
+	pprof.StopCPUProfile()
+	return errors.Join(err, file.Close())
 }

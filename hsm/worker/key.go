@@ -7,14 +7,14 @@ import (
 	"ostiary.dev/hsm"
 )
 
-// Open reads the token and gives the key that it describes, without calling the worker: the device authenticates the token
-// at first use.
+// Open reads the token, which must not be changed while the key is in use, and gives the key that it describes, without
+// calling the worker: the device authenticates the token at first use.
 func (c *Client) Open(_ context.Context, token []byte) (hsm.Key, error) {
 	t, err := hsm.ParseToken(token)
 	if err != nil {
 		return nil, err
 	}
-	k := key{client: c, meta: t, token: append([]byte(nil), token...)}
+	k := key{client: c, meta: t, token: token}
 	switch t.Spec {
 	case hsm.SymmetricDefault:
 		return &symmetricKey{k}, nil
