@@ -314,6 +314,63 @@ func tree(t testing.TB, dir string) map[string][]byte {
 	return out
 }
 
+// An orderly end leaves a snapshot if there is much to replay, and only then.
+func TestCloseLeavesSnapshot(t *testing.T) {
+	dir := t.TempDir()
+	closeNode(t, founded(t, config(dir)))
+	n := open(t, config(dir))
+	if at := n.Stats().SnapshotIndex; at != 0 {
+		t.Errorf("snapshot at %d", at)
+	}
+	for i := range closeSnapshot {
+		propose(t, n, newKey(keyID(i)))
+	}
+	want := view(t, n).Index()
+	closeNode(t, n)
+	n = open(t, config(dir))
+	if at := n.Stats().SnapshotIndex; at < want || view(t, n).Index() != want {
+		t.Errorf("snapshot at %d, state at %d, want %d", at, view(t, n).Index(), want)
+	}
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := n.Purge(ended); !errors.Is(err, ErrUnavailable) {
+		t.Errorf("purge with an ended context: %v", err)
+	}
+}
+
+// A start after a crash in the middle of a snapshot from a leader finds a log that ends before the snapshot.
+func TestLogBehindSnapshot(t *testing.T) {
+	dir := t.TempDir()
+	n := founded(t, config(dir))
+	propose(t, n, newKey(keyID(1)), newKey(keyID(2)))
+	if err := n.Purge(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	closeNode(t, n)
+	logDir := filepath.Join(dir, logName)
+	if err := os.RemoveAll(logDir); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(logDir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	old, err := wal.Create(logDir, wal.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := old.StoreLog(&raft.Log{Index: 1, Term: 1, Type: raft.LogNoop}); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(old.Stable().SetUint64([]byte("CurrentTerm"), 5), old.Close()); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 2 {
+		n = open(t, config(dir))
+		propose(t, n, newKey(keyID(3+i)))
+		closeNode(t, n)
+	}
+}
+
 func TestPermissions(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "a", "b")
 	n := founded(t, config(dir))

@@ -169,7 +169,7 @@ func checkTogether(dir string, first, next, snapshot uint64) error {
 	case first > snapshot+1:
 		return damagedFile(filepath.Join(dir, snapshotsName),
 			fmt.Sprintf("the log begins at entry %d, but the snapshot before it is missing or ends at %d", first, snapshot), nil)
-	case next == 1:
+	case next == 1 && snapshot == 0:
 		return damagedFile(filepath.Join(dir, logName), "log is empty, though a cluster was made here", nil)
 	}
 	return nil

@@ -2,7 +2,6 @@ package wal
 
 import (
 	"bytes"
-	"maps"
 	"slices"
 	"syscall"
 	"testing"
@@ -81,23 +80,27 @@ func TestStableCrash(t *testing.T) {
 	}
 }
 
+// The inputs are blocks without the zeros at their end: the engine would spend its time on those.
 func FuzzStable(f *testing.F) {
-	block, err := encodeStable(3, map[string][]byte{"term": {1}, "vote": []byte("n1")})
-	if err != nil {
-		f.Fatal(err)
-	}
-	f.Add(append(slices.Clone(block), block...))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		seq, values, err := parseStable("f", data)
+	for _, values := range []map[string][]byte{{}, {"term": {1}, "vote": []byte("n1")}} {
+		block, err := encodeStable(3, values)
 		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(bytes.TrimRight(block, "\x00"))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if len(data) > stableBlock {
+			return
+		}
+		block := append(slices.Clone(data), make([]byte, stableBlock-len(data))...)
+		seq, values, ok := parseStableBlock(block)
+		if !ok {
 			return
 		}
 		again, err := encodeStable(seq, values)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if !bytes.Contains(data, again) {
-			t.Error("block is not canonical")
+		if err != nil || !bytes.Equal(again, block) {
+			t.Errorf("block is not canonical: %v", err)
 		}
 	})
 }
@@ -130,7 +133,6 @@ func FuzzSegment(f *testing.F) {
 	for _, data := range [][]byte{found[name], found[name][:to], found[name][:from+30]} {
 		f.Add(data)
 	}
-	_ = maps.Keys(found)
 	f.Fuzz(func(t *testing.T, data []byte) {
 		for _, s := range []listed{{ID: 1, Base: 1}, {ID: 1, Base: 1, Keep: 3}} {
 			for _, last := range []bool{true, false} {
