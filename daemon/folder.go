@@ -8,6 +8,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"ostiary.dev/durable"
 )
@@ -61,7 +63,8 @@ func openFolder(path string, clean bool) (*folder, error) {
 		}
 		return nil, &Problem{What: "data folder " + path + " cannot be locked", Err: err, Do: "check its owner and permissions"}
 	}
-	if state == ours && clean {
+	err = f.sweep()
+	if err == nil && state == ours && clean {
 		err = f.clean()
 	}
 	if err == nil && (state == empty || clean) {
@@ -92,7 +95,7 @@ func inspect(path string) (content, error) {
 	}
 	text, err := os.ReadFile(filepath.Join(path, markerFile))
 	if errors.Is(err, fs.ErrNotExist) {
-		if len(entries) == 0 || len(entries) == 1 && entries[0].Name() == lockFile {
+		if !slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return e.Name() != lockFile && !unfinished(e.Name()) }) {
 			return empty, nil
 		}
 		return 0, &Problem{What: "folder " + path + " holds something else (no " + markerFile + ")", Do: "choose an empty or new folder with --data"}
@@ -110,6 +113,28 @@ func inspect(path string) (content, error) {
 		return 0, &Problem{What: fmt.Sprintf("data folder %s has format %d, newer than this ostiary knows (%d)", path, m.Format, folderFormat), Do: "use the newer ostiary"}
 	}
 	return ours, nil
+}
+
+// unfinished says whether a file is the beginning of one of ours, which a crash has kept from getting its name (package
+// durable).
+func unfinished(name string) bool {
+	return slices.ContainsFunc([]string{markerFile, pinFile, soPINFile, envFile, caFile}, func(ours string) bool {
+		return strings.HasPrefix(name, "."+ours+".tmp-")
+	})
+}
+
+// sweep removes what crashes have left unfinished; it may hold secrets.
+func (f *folder) sweep() error {
+	entries, err := os.ReadDir(f.path)
+	for _, e := range entries {
+		if unfinished(e.Name()) {
+			err = errors.Join(err, os.Remove(f.file(e.Name())))
+		}
+	}
+	if err != nil {
+		return &Problem{What: "data folder " + f.path + " cannot be cleaned", Err: err, Do: "check its owner and permissions"}
+	}
+	return nil
 }
 
 // mark makes the folder ours.
