@@ -156,6 +156,7 @@ func (d *Device) ownerCheck(err error) error {
 // destroyLocked destroys a session object. A key that cannot be destroyed is one that the next caller may find: the process
 // has to end with it. The caller holds ownerMu.
 func (d *Device) destroyLocked(o object) {
+	d.destroyed.Add(1)
 	if err := d.lib.destroy(d.owner, o); err != nil {
 		d.config.Log.Error("a session object could not be destroyed", "error", d.fuse.blow(err))
 	}

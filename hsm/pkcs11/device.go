@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	p11 "github.com/miekg/pkcs11"
 
@@ -27,6 +28,8 @@ type Device struct {
 	ownerMu sync.Mutex
 	// guarded by ownerMu, as is the owner session
 	closed bool
+
+	destroyed atomic.Uint64 // session objects
 }
 
 var _ hsm.Backend = (*Device)(nil)

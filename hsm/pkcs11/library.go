@@ -51,6 +51,9 @@ func (l *library) close() error {
 	return fromMiekg("C_Finalize", l.ctx.Finalize())
 }
 
+// softHSM is how the name of every version of SoftHSM begins.
+const softHSM = "SoftHSM "
+
 // name is what the library calls itself, e.g. "SoftHSM 2.6".
 func (l *library) name() (string, error) {
 	info, err := l.ctx.GetInfo()

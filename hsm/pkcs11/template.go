@@ -24,7 +24,7 @@ type specTemplates struct {
 // keys are not CKA_PRIVATE; everywhere else, and for everything that is stored or extractable, they are.
 func templatesFor(library string) map[hsm.Spec]specTemplates {
 	fresh := life{extractable: true, private: true}
-	opened := life{extractable: false, private: !strings.HasPrefix(library, "SoftHSM ")}
+	opened := life{extractable: false, private: !strings.HasPrefix(library, softHSM)}
 	return map[hsm.Spec]specTemplates{
 		hsm.SymmetricDefault: symmetricTemplates(fresh, opened),
 		hsm.ECCNISTP256:      p256Templates(fresh, opened),

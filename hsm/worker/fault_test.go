@@ -35,6 +35,27 @@ func wait(t testing.TB, what string, is func() bool) {
 
 func gone(pid int) bool { return errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) }
 
+// TestRetire: a device that asks for a new process gets one again and again, and no call is lost by it.
+func TestRetire(t *testing.T) {
+	c := start(t, config(t, "retire-after=500"))
+	_, k := newKey(t, c)
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			for range 200 {
+				if _, err := k.Seal(t.Context(), nil, []byte("text")); err != nil {
+					t.Errorf("a call was lost: %v", err)
+					return
+				}
+			}
+		})
+	}
+	all.Wait()
+	if n := c.Stats().Restarts; n < 2 {
+		t.Errorf("%d workers were replaced in 1,600 calls", n)
+	}
+}
+
 // TestKillUnderLoad: a worker that is killed loses no call that could be sent again, and is replaced each time.
 func TestKillUnderLoad(t *testing.T) {
 	const kills, callers = 5, 16

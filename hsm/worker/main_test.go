@@ -8,6 +8,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -76,13 +77,27 @@ func beWorker(behaviour []string) int {
 			return nil, hook.startError
 		}
 		time.Sleep(hook.startDelay)
-		return hsmtest.NewMemory(hsmtest.MemoryConfig{DomainKey: domainKey, Hook: hook.call})
+		m, err := hsmtest.NewMemory(hsmtest.MemoryConfig{DomainKey: domainKey, Hook: hook.call})
+		return retiring{m, hook}, err
 	})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "worker:", err)
 		return 1
 	}
 	return 0
+}
+
+// retiring is a device that asks for a new process after some calls.
+type retiring struct {
+	*hsmtest.Memory
+	faults *faults
+}
+
+func (r retiring) Retire() string {
+	if limit := r.faults.retireAfter; limit > 0 && r.faults.calls.Load() >= limit {
+		return "it has worked enough"
+	}
+	return ""
 }
 
 // What a test may write in the PIN file of a running client, for the next worker.
@@ -122,7 +137,10 @@ type faults struct {
 	exitAt     uint64
 	garbageAt  uint64
 	garbage    string
-	conn       *os.File
+
+	retireAfter uint64
+	calls       atomic.Uint64
+	conn        *os.File
 }
 
 func (f *faults) set(name, value string) (err error) {
@@ -143,6 +161,8 @@ func (f *faults) set(name, value string) (err error) {
 		f.garbageAt, err = strconv.ParseUint(value, 10, 64)
 	case "garbage":
 		f.garbage = value
+	case "retire-after":
+		f.retireAfter, err = strconv.ParseUint(value, 10, 64)
 	case "say":
 		fmt.Fprintln(os.Stderr, value)
 		slog.New(slog.NewJSONHandler(os.Stderr, nil)).Info("structured", "answer", 42)
@@ -156,6 +176,7 @@ func (f *faults) set(name, value string) (err error) {
 
 func (f *faults) call(_ context.Context, op string, n uint64) error {
 	time.Sleep(f.delay)
+	f.calls.Add(1)
 	switch n {
 	case f.hangAt:
 		select {}

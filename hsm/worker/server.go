@@ -15,6 +15,9 @@ import (
 // closed when the conversation ends.
 type Opener func(ctx context.Context, s Settings) (hsm.Backend, error)
 
+// Retirer is a backend that wants a new process now and then. Retire gives the reason, or "" if it is not time.
+type Retirer interface{ Retire() string }
+
 const (
 	// inlineLimit is how long the usual call may take for calls to be run one after the other by the goroutine that reads
 	// them, which costs the least CPU. On a slower device, one behind a network, they run side by side on the executors.
@@ -131,6 +134,10 @@ func (s *server) read(ctx context.Context) error {
 		}
 		if err := s.out.flush(); err != nil {
 			return fmt.Errorf("to the daemon: %w", err)
+		}
+		// What the daemon has sent meanwhile it sends again to the next worker.
+		if r, ok := s.backend.(Retirer); ok && r.Retire() != "" {
+			return fmt.Errorf("the device asks for a new process: %s", r.Retire())
 		}
 	}
 }
