@@ -18,7 +18,7 @@ const unknownCiphertextKey = "The ciphertext refers to a customer master key tha
 // ciphertext's header.
 func sealedUnder(c *access.Call, blob []byte, keyID *string) (named, error) {
 	if blob == nil {
-		return named{}, access.Invalid("1 validation error detected: Value at 'ciphertextBlob' failed to satisfy constraint: Member must not be null")
+		return named{}, access.Invalid("1 validation error detected: Value null at 'ciphertextBlob' failed to satisfy constraint: Member must not be null")
 	}
 	if keyID != nil {
 		return findKeyOrAlias(c, *keyID)
