@@ -43,15 +43,19 @@ func (c *DevConfig) softToken(ctx context.Context, f *folder, m *meters, founded
 	if err != nil {
 		return nil, &Problem{What: "no device", Err: err}
 	}
-	store, err := softhsm.Create(f.file(tokenDir))
-	if err != nil {
-		return nil, &Problem{What: "the SoftHSM folder cannot be made", Err: err}
-	}
 	var soPIN string
 	if !founded {
 		if soPIN, err = f.newSOPIN(); err != nil {
 			return nil, err
 		}
+		// A crash may have left half a token, since SoftHSM does not make its files at one stroke. Nothing leans on it yet.
+		if err := os.RemoveAll(f.file(tokenDir)); err != nil {
+			return nil, &Problem{What: "the unfinished token " + f.file(tokenDir) + " cannot be removed", Err: err, Do: "check its owner and permissions"}
+		}
+	}
+	store, err := softhsm.Create(f.file(tokenDir))
+	if err != nil {
+		return nil, &Problem{What: "the SoftHSM folder cannot be made", Err: err}
 	}
 	pin, err := f.pin(pinFile, !founded)
 	if err != nil {
