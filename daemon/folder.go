@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"ostiary.dev/durable"
 )
@@ -57,7 +58,7 @@ func openFolder(path string, clean bool) (*folder, error) {
 		}
 	}
 	f := &folder{path: path}
-	if f.lock, err = durable.Lock(f.file(lockFile)); err != nil {
+	if f.lock, err = lockSoon(f.file(lockFile)); err != nil {
 		if errors.Is(err, durable.ErrLocked) {
 			return nil, &Problem{What: "data folder " + path + " is in use", Err: err, Do: "stop the other ostiary, or choose another folder with --data"}
 		}
@@ -75,6 +76,20 @@ func openFolder(path string, clean bool) (*folder, error) {
 		return nil, err
 	}
 	return f, nil
+}
+
+// lockSoon locks a file, and waits a moment for one that another process holds: a daemon that was killed while it started
+// its worker leaves a child behind that holds the lock until it has become the worker's program.
+func lockSoon(path string) (*durable.FileLock, error) {
+	const tries, pause = 20, 25 * time.Millisecond
+	for range tries {
+		l, err := durable.Lock(path)
+		if !errors.Is(err, durable.ErrLocked) {
+			return l, err
+		}
+		time.Sleep(pause)
+	}
+	return durable.Lock(path)
 }
 
 type content int
