@@ -229,6 +229,7 @@ func bodyOf(t testing.TB, r *http.Request) []byte {
 // raw is the request as it goes over the wire.
 func raw(t testing.TB, r *http.Request) []byte {
 	t.Helper()
+	r.Body = io.NopCloser(bytes.NewReader(bodyOf(t, r)))
 	var b bytes.Buffer
 	if err := r.Write(&b); err != nil {
 		t.Fatal(err)
