@@ -51,20 +51,19 @@ const (
 // wireError is the single table from what the parts return to what a client is told. What is in no row is an
 // internal error: the client gets the request id, the log gets the detail.
 func (s *Server) wireError(x *exchange, err error) *codec.Error {
-	var (
-		modelled  *codec.Error
-		common    *access.Error
-		signature *sigv4.Error
-	)
-	switch {
-	case err == nil:
+	if err == nil {
 		return nil
-	case errors.As(err, &modelled):
+	}
+	if modelled, ok := errors.AsType[*codec.Error](err); ok {
 		return modelled
-	case errors.As(err, &common):
+	}
+	if common, ok := errors.AsType[*access.Error](err); ok {
 		return x.wire(commonForm(common.Code), common.Message)
-	case errors.As(err, &signature):
+	}
+	if signature, ok := errors.AsType[*sigv4.Error](err); ok {
 		return x.wire(signatureForm(signature.Kind), signature.Message)
+	}
+	switch {
 	case errors.Is(err, errUnknownClient):
 		return x.wire(formUnknownToken, unknownTokenText)
 	case errors.Is(err, hsm.ErrUnavailable), errors.Is(err, ErrUnavailable), errors.Is(err, errAudit),
@@ -72,8 +71,7 @@ func (s *Server) wireError(x *exchange, err error) *codec.Error {
 		s.log.Warn("call could not be served", "request", x.id, "operation", x.operationName(), "error", err)
 		return x.wire(formUnavailable, unavailableMessage)
 	}
-	var p *panicError
-	if errors.As(err, &p) {
+	if p, ok := errors.AsType[*panicError](err); ok {
 		s.log.Error("handler panicked", "request", x.id, "operation", x.operationName(), "value", p.value, "stack", string(p.stack))
 	} else {
 		s.log.Error("call failed", "request", x.id, "operation", x.operationName(), "error", err)

@@ -50,11 +50,10 @@ func (s *Server) hand(ctx context.Context, r *audit.Record) error {
 
 // reason says why a call was allowed or denied.
 func reason(x *exchange, err error) string {
-	var denied *access.Error
-	switch {
-	case x.grant != nil:
+	if x.grant != nil {
 		return x.grant.Reason()
-	case errors.As(err, &denied):
+	}
+	if denied, ok := errors.AsType[*access.Error](err); ok {
 		return denied.Reason
 	}
 	return ""

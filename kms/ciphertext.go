@@ -80,18 +80,17 @@ func invalidCiphertext() error { return kmsapi.InvalidCiphertextException("") }
 // usable checks the key state, usage and algorithm for a cryptographic operation (AWS KMS, "Key states of AWS KMS
 // keys"; footnotes 1 and 3).
 func usable(key *state.Key, usage, operation, algorithm string) error {
-	arn := keyARN(key.Ref)
 	switch key.State {
 	case state.Enabled:
 	case state.Disabled:
-		return kmsapi.DisabledException(arn + " is disabled.")
+		return kmsapi.DisabledException(keyARN(key.Ref) + " is disabled.")
 	case state.PendingDeletion:
-		return kmsapi.KMSInvalidStateException(arn + " is pending deletion.")
+		return kmsapi.KMSInvalidStateException(keyARN(key.Ref) + " is pending deletion.")
 	default:
-		return kmsapi.KMSInvalidStateException(arn + " is unavailable.")
+		return kmsapi.KMSInvalidStateException(keyARN(key.Ref) + " is unavailable.")
 	}
 	if key.Usage != usage {
-		return kmsapi.InvalidKeyUsageException(arn + " key usage is " + key.Usage + " which is not valid for " + operation + ".")
+		return kmsapi.InvalidKeyUsageException(keyARN(key.Ref) + " key usage is " + key.Usage + " which is not valid for " + operation + ".")
 	}
 	if algorithm != "" && algorithm != key.Spec {
 		return kmsapi.InvalidKeyUsageException("Algorithm " + algorithm + " is incompatible with key spec " + key.Spec + ".")

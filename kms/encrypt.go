@@ -2,6 +2,7 @@ package kms
 
 import (
 	"context"
+	"slices"
 
 	"ostiary.dev/access"
 	"ostiary.dev/api/model/kmsapi"
@@ -150,7 +151,8 @@ func newBlob(key *state.Key, v *state.Version, context map[string]string, seal f
 	if err := boundContext(context); err != nil {
 		return nil, err
 	}
-	header, ok := appendHeader(make([]byte, 0, headerSize), key.Ref, v)
+	var space [headerSize]byte
+	header, ok := appendHeader(space[:0], key.Ref, v)
 	if !ok {
 		return nil, hsm.ErrToken
 	}
@@ -158,7 +160,7 @@ func newBlob(key *state.Key, v *state.Version, context map[string]string, seal f
 	if err != nil {
 		return nil, err
 	}
-	return append(header, message...), nil
+	return slices.Concat(header, message), nil
 }
 
 // maxContext is how many bytes the names and values of an encryption context may have together.
