@@ -9,7 +9,7 @@ FUZZTIME ?= 30s
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.7.0
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.1.4
 
-.PHONY: run build test race bench fuzz lint vuln gen clean
+.PHONY: run build test race bench pgo fuzz lint vuln gen clean
 
 run: need-run build
 	@exec $(BIN)/ostiary dev $(ARGS)
@@ -29,6 +29,10 @@ race: need-test
 # Prints ratios against a bare TLS echo server of the same run. ARGS=-quick for a minute's run.
 bench: need-run build
 	$(GO) run ./bench $(ARGS)
+
+# Profiles the daemon under load, for the compiler: the build takes cmd/ostiary/default.pgo into account.
+pgo: need-run build
+	$(GO) run ./bench -quick -profile $(CURDIR)/cmd/ostiary/default.pgo
 
 # Every fuzz target of every package for FUZZTIME each.
 fuzz: need-test

@@ -25,8 +25,8 @@ const (
 func (s services) frame(x *exchange) error {
 	r := x.request
 	_, isJSON := r.Header["X-Amz-Target"]
-	contentType, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if !isJSON && (contentType == formType || r.Header.Get("Content-Type") == "") {
+	contentType, err := mediaType(r.Header.Get("Content-Type"))
+	if !isJSON && (contentType == formType || contentType == "" && err == nil) {
 		x.protocol = codec.Query
 	}
 	if e := x.readBody(); e != nil {
@@ -43,6 +43,16 @@ func (s services) frame(x *exchange) error {
 	}
 	prefix, name, _ := strings.Cut(r.Header["X-Amz-Target"][0], ".")
 	return s.find(x, func(m *codec.Service) bool { return m.TargetPrefix == prefix && m.Protocol == codec.JSON11 }, name)
+}
+
+// mediaType is the media type of a Content-Type header without its parameters, in lower case; "" for none. SDKs send exactly
+// one of two, which need no parsing.
+func mediaType(header string) (string, error) {
+	if header == jsonType || header == formType || header == "" {
+		return header, nil
+	}
+	t, _, err := mime.ParseMediaType(header)
+	return t, err
 }
 
 // frameQuery finds Action and Version in the form, or in the query string of a GET.

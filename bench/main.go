@@ -47,6 +47,7 @@ func run(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	short := flags.Bool("quick", false, "take about a minute: one round, and 2,000 keys instead of 100,000")
 	keys := flags.Int("keys", 0, "keys that exist in the end (0: as many as the kind of run has)")
+	flags.StringVar(&p.profile, "profile", "", "measure only the operations, and have the daemon write a CPU profile to this file")
 	flags.StringVar(&p.daemon, "ostiary", "bin/ostiary", "the program to measure")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -67,11 +68,12 @@ func run(ctx context.Context, args []string) error {
 
 // plan is how much is measured, and of what.
 type plan struct {
-	daemon string        // path of the program
-	keys   int           // keys that exist in the end
-	rounds int           // of which medians are taken
-	length time.Duration // of one measurement
-	limit  time.Duration // for everything
+	daemon  string        // path of the program
+	profile string        // file for the daemon's CPU profile; "" for none
+	keys    int           // keys that exist in the end
+	rounds  int           // of which medians are taken
+	length  time.Duration // of one measurement
+	limit   time.Duration // for everything
 }
 
 func thorough() plan {

@@ -54,7 +54,11 @@ func measureAll(ctx context.Context, p plan, out io.Writer) (err error) {
 			err = errors.Join(err, b.daemon.stop())
 		}
 	}()
-	for _, section := range []func(context.Context) error{b.start, b.oneKey, b.operations, b.manyKeys, b.restart, b.hotSet} {
+	sections := []func(context.Context) error{b.start, b.oneKey, b.operations, b.manyKeys, b.restart, b.hotSet}
+	if p.profile != "" {
+		sections = sections[:3] // a restart would begin the profile anew
+	}
+	for _, section := range sections {
 		if err := section(ctx); err != nil {
 			return orEnd(ctx, err)
 		}

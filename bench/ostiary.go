@@ -37,7 +37,11 @@ func startOstiary(ctx context.Context, p plan, dir string) (*ostiary, error) {
 		return nil, err
 	}
 	began := time.Now()
-	proc := command(ctx, path, "dev", "--data", dir, "--listen", "127.0.0.1:0", "--metrics", "127.0.0.1:0", "--handles", strconv.Itoa(p.handles()))
+	args := []string{"dev", "--data", dir, "--listen", "127.0.0.1:0", "--metrics", "127.0.0.1:0", "--handles", strconv.Itoa(p.handles())}
+	if p.profile != "" {
+		args = append(args, "--cpuprofile", p.profile)
+	}
+	proc := command(ctx, path, args...)
 	if err := proc.start(); err != nil {
 		return nil, err
 	}

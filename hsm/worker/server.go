@@ -24,7 +24,7 @@ const (
 	// SoftHSM needs some 10 us, and a busy machine must not make it look slow.
 	inlineLimit = 200 * time.Microsecond
 	// holdLimit is how long an answer may wait for others to share a write with.
-	holdLimit = 100 * time.Microsecond
+	holdLimit = 300 * time.Microsecond
 	// endGrace is how long calls in the device may take to end once the daemon has hung up.
 	endGrace = time.Second
 )
