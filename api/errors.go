@@ -66,6 +66,7 @@ func (s *Server) wireError(x *exchange, err error) *codec.Error {
 	switch {
 	case errors.Is(err, errUnknownClient):
 		return x.wire(formUnknownToken, unknownTokenText)
+	case errors.Is(err, ErrUnknownOutcome): // also where it is unknown because time ran out
 	case errors.Is(err, hsm.ErrUnavailable), errors.Is(err, ErrUnavailable), errors.Is(err, errAudit),
 		errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		s.log.Warn("call could not be served", "request", x.id, "operation", x.operationName(), "error", err)

@@ -31,7 +31,8 @@ type exchange struct {
 	in    codec.Input   // decode
 	grant *access.Grant // decide
 
-	intended bool // the intent of a change is recorded
+	intended  bool // the intent of a change is recorded
+	uncertain bool // whether the change was made is not known
 }
 
 // begin notes when and from where a request came and gives it its id, a random UUID.

@@ -62,8 +62,12 @@ func (s *Server) serve(ctx context.Context, v *state.View, x *exchange) (out any
 			return nil, err
 		}
 		x.intended = true
+		// A client that hangs up must not leave a change made and recorded as failed. What a change waits for has limits of its own.
+		ctx = context.WithoutCancel(ctx)
 	}
-	return x.handler.run(ctx, x.grant, x.in)
+	out, err = x.handler.run(ctx, x.grant, x.in)
+	x.uncertain = errors.Is(err, ErrUnknownOutcome)
+	return out, err
 }
 
 // decode reads the body as the operation's input and checks it against the model's constraints.

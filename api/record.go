@@ -37,6 +37,9 @@ func (s *Server) record(ctx context.Context, x *exchange, failure *codec.Error, 
 	if x.handler != nil && x.handler.changes && x.grant != nil {
 		r.Phase = audit.Outcome
 	}
+	if x.uncertain {
+		r.Detail = []audit.Detail{{Name: "outcome", Value: "unknown"}}
+	}
 	return s.hand(ctx, &r)
 }
 
