@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"slices"
 	"sync"
 	"testing"
@@ -236,4 +238,33 @@ func TestCrashDuringStart(t *testing.T) {
 	s.kill()
 	s.start()
 	decrypts(t, s.kms(), blob, "text")
+}
+
+// TestStartUnfinished starts on what a crash during the first start may have left.
+func TestStartUnfinished(t *testing.T) {
+	t.Parallel()
+	for name, files := range map[string]map[string]string{
+		"no marker yet": {"lock": "", ".ostiary.json.tmp-123": "{"},
+		"no user PIN":   {"lock": "", "ostiary.json": `{"format":1,"kind":"dev"}`, "so-pin": "officer-12345678\n", ".pin.tmp-9": "x"},
+		"half a token": {"lock": "", "ostiary.json": `{"format":1,"kind":"dev"}`, "so-pin": "officer-12345678\n", "pin": "user-12345678\n",
+			"softhsm/tokens/27bd7319-9332-2f3b-b1fe-a8b3635b70d5/token.object": "", "softhsm/tokens/27bd7319-9332-2f3b-b1fe-a8b3635b70d5/generation": ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := &server{t: t, dir: t.TempDir() + "/data"}
+			t.Cleanup(s.end)
+			for file, content := range files {
+				if err := os.MkdirAll(filepath.Dir(filepath.Join(s.dir, file)), 0o700); err != nil {
+					t.Fatal(err)
+				}
+				if err := os.WriteFile(filepath.Join(s.dir, file), []byte(content), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			s.start()
+			decrypts(t, s.kms(), encrypt(t, s.kms(), *newKey(t, s.kms()).KeyId, "text"), "text")
+			if left, _ := filepath.Glob(filepath.Join(s.dir, ".*.tmp-*")); len(left) > 0 {
+				t.Errorf("left behind: %v", left)
+			}
+		})
+	}
 }

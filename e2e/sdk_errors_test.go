@@ -73,7 +73,7 @@ func TestSDKErrors(t *testing.T) {
 		{"alias unknown", describe("alias/none"), raises[*types.NotFoundException]("Alias arn:aws:kms:us-east-1:" + account + ":alias/none is not found.")},
 		{"alias taken", alias("alias/taken"), raises[*types.AlreadyExistsException]("An alias with the name arn:aws:kms:us-east-1:" + account + ":alias/taken already exists")},
 		{"alias of AWS", alias("alias/aws/s3"), fails("NotAuthorizedException", "UnknownError")},
-		{"alias without prefix", alias("taken"), raises[*types.InvalidAliasNameException]("Alias must start with the prefix \"alias/\". Please see https://docs.aws.amazon.com/kms/latest/developerguide/kms-alias.html")},
+		{"alias without prefix", alias("taken"), fails("ValidationException", "Alias must start with the prefix \"alias/\". Please see https://docs.aws.amazon.com/kms/latest/developerguide/kms-alias.html")},
 		{"alias with a space", alias("alias/a b"), fails("ValidationException", "1 validation error detected: Value 'alias/a b' at 'aliasName' failed to satisfy constraint: Member must satisfy regular expression pattern: ^[a-zA-Z0-9:/_-]+$")},
 		{"tag twice", tag("k", "k"), raises[*types.TagException]("Duplicate tag keys")},
 		{"tag of AWS", tag("aws:k"), raises[*types.TagException]("Tags beginning with aws: are reserved")},
