@@ -197,7 +197,7 @@ func TestQueryAnswers(t *testing.T) {
 		if err := xml.Unmarshal(out.Body.Bytes(), &got); err != nil {
 			t.Fatalf("%s: %v", out.Body, err)
 		}
-		id := out.Result().Header["x-amzn-RequestId"][0]
+		id := requestID(out)
 		if test.want.Code == "" {
 			test.want.OK = id
 		} else {

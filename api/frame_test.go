@@ -154,7 +154,7 @@ func TestRequestIDs(t *testing.T) {
 	seen := map[string]bool{}
 	for range 1000 {
 		out := w.serve(jsonRequest("ListKeys", "{}"))
-		id := out.Result().Header["x-amzn-RequestId"][0]
+		id := requestID(out)
 		if len(id) != 36 || id[14] != '4' || seen[id] {
 			t.Fatalf("%s, seen %v", id, seen[id])
 		}

@@ -73,7 +73,7 @@ func checkAnswer(t *testing.T, w *world, out *httptest.ResponseRecorder) {
 	if out.Code >= 500 || out.Code < 200 {
 		t.Fatalf("%d %s, logged %s", out.Code, body, w.logged)
 	}
-	if len(h["x-amzn-RequestId"]) != 1 || (out.Code != http.StatusOK) != (len(h["x-amzn-ErrorType"]) == 1) {
+	if requestID(out) == "" || (out.Code != http.StatusOK) != (errorType(out) != "") {
 		t.Fatalf("%d %v", out.Code, h)
 	}
 	if len(w.records)+len(w.unauth) == 0 || len(w.outcomes) != 1 {

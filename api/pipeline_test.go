@@ -24,7 +24,7 @@ func encryptBody(key string) string { return `{"KeyId":"` + key + `","Plaintext"
 // wantError checks an answer's status and error code, in the headers and the body.
 func wantError(t testing.TB, what string, out *httptest.ResponseRecorder, status int, code string) {
 	t.Helper()
-	if out.Code != status || out.Result().Header["x-amzn-ErrorType"] == nil || out.Result().Header["x-amzn-ErrorType"][0] != code ||
+	if out.Code != status || errorType(out) != code ||
 		!strings.Contains(out.Body.String(), code) {
 		t.Errorf("%s: %d %v %s\nwant %d %s", what, out.Code, out.Result().Header, out.Body, status, code)
 	}
@@ -54,7 +54,7 @@ func TestCall(t *testing.T) {
 		t.Fatal(out.Body)
 	}
 	h := out.Result().Header
-	if h.Get("Content-Type") != jsonType || h["x-amzn-RequestId"] == nil || h["x-amzn-ErrorType"] != nil || h["Connection"] != nil ||
+	if h.Get("Content-Type") != jsonType || requestID(out) == "" || errorType(out) != "" || h["Connection"] != nil ||
 		h.Get("Content-Length") != fmt.Sprint(out.Body.Len()) {
 		t.Errorf("%v", h)
 	}
@@ -62,7 +62,7 @@ func TestCall(t *testing.T) {
 		t.Fatalf("%d records, %d without caller", len(w.records), len(w.unauth))
 	}
 	r := w.records[0]
-	if r.RequestID != h["x-amzn-RequestId"][0] || r.EventSource != "kms.amazonaws.com" || r.EventName != "Encrypt" || r.Region != home || r.Phase != "" ||
+	if r.RequestID != requestID(out) || r.EventSource != "kms.amazonaws.com" || r.EventName != "Encrypt" || r.Region != home || r.Phase != "" ||
 		!r.ReadOnly || r.SourceIP != "192.0.2.7" || r.UserAgent != "test/1" || r.Host != "kms.example.org" || r.ErrorCode != "" ||
 		r.Identity.ARN != "arn:aws:iam::"+account+":user/alice" || r.Identity.AccessKeyID != accessKey || r.Identity.Type != audit.IAMUser ||
 		len(r.Resources) != 1 || !strings.HasSuffix(r.Resources[0].ARN, key) || r.Decision != "allowed by identity policy" {
@@ -274,7 +274,7 @@ func TestPanic(t *testing.T) {
 				t.Errorf("%s: the %s tells: %s", name, what, text)
 			}
 		}
-		if !strings.Contains(w.logged.String(), "handler panicked") || !strings.Contains(w.logged.String(), out.Result().Header["x-amzn-RequestId"][0]) {
+		if !strings.Contains(w.logged.String(), "handler panicked") || !strings.Contains(w.logged.String(), requestID(out)) {
 			t.Errorf("%s: logged %s", name, w.logged.String())
 		}
 	}

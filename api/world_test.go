@@ -265,6 +265,17 @@ func (w *world) call(operation, body string) *httptest.ResponseRecorder {
 	return w.serve(w.sign(jsonRequest(operation, body), "kms", home))
 }
 
+// requestID and errorType read headers that are spelled as AWS spells them, "" where there is not exactly one.
+func requestID(out *httptest.ResponseRecorder) string { return exactly(out, "x-amzn-RequestId") }
+func errorType(out *httptest.ResponseRecorder) string { return exactly(out, "x-amzn-ErrorType") }
+
+func exactly(out *httptest.ResponseRecorder, name string) string {
+	if values := out.Result().Header[name]; len(values) == 1 {
+		return values[0]
+	}
+	return ""
+}
+
 // key makes a key and gives its id.
 func (w *world) key() string {
 	w.Helper()
