@@ -51,6 +51,9 @@ func Decide(r Request, with Policies) Decision {
 	ev := newEvaluator(&r)
 	v := verdicts{kind: with.ResourceKind}
 	v.gather(&ev, &with)
+	if ev.exhausted() {
+		return implicit(v.kind.source())
+	}
 	return v.decide(&r, &with)
 }
 

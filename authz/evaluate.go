@@ -14,7 +14,25 @@ type evaluator struct {
 	split splitState
 	// unresolved tells that a policy variable had no value.
 	unresolved bool
+	steps      int // what was spent of maxSteps
 }
+
+// A policy and a request can be made for each other so that matching them takes minutes: a long pattern of wildcards and
+// a long value. So the work of one decision is bounded, far above what any policy needs that is meant to be read, and
+// one that exceeds it denies.
+const (
+	maxSteps    = 1 << 20 // a comparison of one token of a pattern at one place of a value is a step, some 5 ns
+	lookupSteps = 512     // for a question to ContextKeys, which may look through an encryption context
+)
+
+// spend notes work and tells whether there may be more.
+func (ev *evaluator) spend(steps int) bool {
+	ev.steps += steps
+	return !ev.exhausted()
+}
+
+// exhausted tells that the answer of a match may be wrong, since it was given up.
+func (ev *evaluator) exhausted() bool { return ev.steps > maxSteps }
 
 // splitState says what is known of the resource.
 type splitState uint8

@@ -50,7 +50,7 @@ func (ev *evaluator) lookup(key string) keyValues {
 		}
 		return keyValues{one: value, n: 1}
 	}
-	if ev.keys == nil {
+	if ev.keys == nil || !ev.spend(lookupSteps) {
 		return keyValues{}
 	}
 	values, ok := ev.keys.Lookup(key)

@@ -12,5 +12,5 @@ func AllowsPolicyChange(p *Policy, principal Principal, keyARN string, keys Cont
 	ev := newEvaluator(&r)
 	var v verdict
 	v.ask(&ev, p)
-	return !v.denied && v.allows()
+	return !v.denied && v.allows() && !ev.exhausted()
 }

@@ -119,12 +119,15 @@ func (p *pattern) matchFold(s string) bool {
 }
 
 // matchTokens is the usual greedy match that goes back only to the last star: its cost is at most the length of s
-// times that of the pattern between two stars. Without ev, literals are in lower case and s may be in any case. A
+// times that of the pattern between two stars, and what is left of the decision's steps. Without ev, literals are in lower case and s may be in any case. A
 // variable without a value matches nothing.
 func matchTokens(ev *evaluator, tokens []token, s string) bool {
 	star, starAt := -1, 0 // the last star, and where the text that it stands for ends
 	i, at := 0, 0
 	for {
+		if ev != nil && !ev.spend(1) {
+			return false
+		}
 		if i == len(tokens) {
 			if at == len(s) {
 				return true

@@ -65,6 +65,9 @@ func needsDataKey(c *access.Call, action, keyID string, encryptionContext map[st
 	if err := noGrantTokens(tokens); err != nil {
 		return nil, err
 	}
+	if err := boundContext(encryptionContext); err != nil {
+		return nil, err
+	}
 	n, err := findKeyOrAlias(c, keyID)
 	if err != nil {
 		return nil, err

@@ -20,6 +20,9 @@ func (s *Service) NeedsEncrypt(c *access.Call, in *kmsapi.EncryptRequest) ([]acc
 	if err := noGrantTokens(in.GrantTokens); err != nil {
 		return nil, err
 	}
+	if err := boundContext(in.EncryptionContext); err != nil {
+		return nil, err
+	}
 	n, err := findKeyOrAlias(c, *in.KeyId)
 	if err != nil {
 		return nil, err
@@ -59,6 +62,9 @@ func (s *Service) NeedsDecrypt(c *access.Call, in *kmsapi.DecryptRequest) ([]acc
 	if err := noGrantTokens(in.GrantTokens); err != nil {
 		return nil, err
 	}
+	if boundContext(in.EncryptionContext) != nil {
+		return nil, invalidCiphertext() // nothing was ever sealed with it
+	}
 	n, err := sealedUnder(c, in.CiphertextBlob, in.KeyId)
 	if err != nil {
 		return nil, err
@@ -92,6 +98,12 @@ func (s *Service) Decrypt(ctx context.Context, g *access.Grant, in *kmsapi.Decry
 // NeedsReEncrypt: kms:ReEncryptFrom on the key of the ciphertext and kms:ReEncryptTo on the new one.
 func (s *Service) NeedsReEncrypt(c *access.Call, in *kmsapi.ReEncryptRequest) ([]access.Need, error) {
 	if err := noGrantTokens(in.GrantTokens); err != nil {
+		return nil, err
+	}
+	if boundContext(in.SourceEncryptionContext) != nil {
+		return nil, invalidCiphertext()
+	}
+	if err := boundContext(in.DestinationEncryptionContext); err != nil {
 		return nil, err
 	}
 	from, err := sealedUnder(c, in.CiphertextBlob, in.SourceKeyId)
@@ -166,6 +178,7 @@ func newBlob(key *state.Key, v *state.Version, context map[string]string, seal f
 // maxContext is how many bytes the names and values of an encryption context may have together.
 const maxContext = 8 << 10
 
+// boundContext comes before the decision, whose conditions look through the context.
 func boundContext(context map[string]string) error {
 	size := 0
 	for name, value := range context {
