@@ -46,7 +46,7 @@ func find(c *access.Call, id string, aliases bool) (named, error) {
 		if region != c.Region {
 			return named{}, kmsapi.NotFoundException("Invalid arn " + region)
 		}
-		if bare, ok := strings.CutPrefix(rest, "key/"); ok {
+		if bare, ok := strings.CutPrefix(rest, "key/"); ok && !strings.HasPrefix(bare, aliasPrefix) {
 			rest = bare
 		} else if !strings.HasPrefix(rest, aliasPrefix) {
 			return named{}, kmsapi.InvalidArnException("Invalid arn " + id)

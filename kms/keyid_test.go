@@ -44,6 +44,7 @@ func TestKeyIDForms(t *testing.T) {
 		{name: "other service", id: strings.Replace(arn, "kms", "iam", 1), want: "InvalidArnException: Invalid arn " + strings.Replace(arn, "kms", "iam", 1)},
 		{name: "other partition", id: strings.Replace(arn, "aws", "aws-cn", 1), want: "InvalidArnException: Invalid arn " + strings.Replace(arn, "aws", "aws-cn", 1)},
 		{name: "other kind", id: strings.Replace(arn, "key/", "keys/", 1), want: "InvalidArnException: Invalid arn " + strings.Replace(arn, "key/", "keys/", 1)},
+		{name: "alias as a key", id: strings.Replace(arn, id, "alias/name", 1), want: "InvalidArnException: Invalid arn " + strings.Replace(arn, id, "alias/name", 1)},
 		{name: "short account", id: strings.Replace(arn, here, here[1:], 1), want: "InvalidArnException: Invalid arn " + strings.Replace(arn, here, here[1:], 1)},
 		{name: "account in letters", id: strings.Replace(arn, here, "accountabcde", 1), want: "InvalidArnException: Invalid arn " + strings.Replace(arn, here, "accountabcde", 1)},
 		{name: "no resource", id: "arn:aws:kms:" + home + ":" + here + ":", want: "InvalidArnException: Invalid arn arn:aws:kms:" + home + ":" + here + ":"},
