@@ -41,6 +41,9 @@ func (s services) frame(x *exchange) error {
 	if err != nil || contentType != jsonType || r.Method != http.MethodPost || len(r.Header["X-Amz-Target"]) != 1 {
 		return unknownOperation()
 	}
+	if e := elsewhere(r.URL.RawQuery); e != nil {
+		return e
+	}
 	prefix, name, _ := strings.Cut(r.Header["X-Amz-Target"][0], ".")
 	return s.find(x, func(m *codec.Service) bool { return m.TargetPrefix == prefix && m.Protocol == codec.JSON11 }, name)
 }
@@ -67,6 +70,8 @@ func (s services) frameQuery(x *exchange) error {
 	case http.MethodPost:
 		if text == "" {
 			text = x.request.URL.RawQuery
+		} else if e := elsewhere(x.request.URL.RawQuery); e != nil {
+			return e
 		}
 	default:
 		return &codec.Error{Code: "MalformedInput", Message: "method must be GET or POST", Status: http.StatusBadRequest, Sender: true}
@@ -81,6 +86,24 @@ func (s services) frameQuery(x *exchange) error {
 	}
 	x.form = form
 	return s.find(x, func(m *codec.Service) bool { return m.APIVersion == version && m.Protocol == codec.Query }, action)
+}
+
+// elsewhere refuses a query string that names an operation too: whoever looks at a request from outside, a proxy or a
+// reader of its log, must not take it for another one.
+func elsewhere(query string) error {
+	if query == "" {
+		return nil
+	}
+	form, e := codec.ParseForm(query)
+	if e != nil {
+		return e
+	}
+	for _, name := range [...]string{"Action", "Version"} {
+		if _, ok := form.At(name); ok {
+			return &codec.Error{Code: "MalformedInput", Message: "the query string names an operation beside that of the request", Status: http.StatusBadRequest, Sender: true}
+		}
+	}
+	return nil
 }
 
 // find looks an operation up by its exact name.
