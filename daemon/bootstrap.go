@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"encoding/base32"
 	"encoding/base64"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -173,6 +172,3 @@ func newID(prefix string) string {
 	_, _ = rand.Read(random[:]) // never fails (crypto/rand)
 	return prefix + base32.StdEncoding.EncodeToString(random[:])[:17]
 }
-
-// errNotFounded is returned where a cluster should be and is not.
-var errNotFounded = errors.New("the cluster has not been founded")

@@ -62,7 +62,7 @@ const maxHandles = 1_000_000
 
 // check refuses what cannot work before anything is touched, and fills defaults.
 func (c *DevConfig) check() error {
-	if c.Account == "" || !accountForm.MatchString(c.Account) {
+	if !accountForm.MatchString(c.Account) {
 		return &Problem{What: fmt.Sprintf("account %q is not an AWS account id", c.Account), Do: "give --account 12 digits"}
 	}
 	if len(c.Regions) == 0 {

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"ostiary.dev/durable"
@@ -57,6 +58,9 @@ func openFolder(path string, clean bool) (*folder, error) {
 			return nil, &Problem{What: "data folder " + path + " cannot be made", Err: err, Do: "choose another with --data"}
 		}
 	}
+	if err := private(path); err != nil {
+		return nil, err
+	}
 	f := &folder{path: path}
 	if f.lock, err = lockSoon(f.file(lockFile)); err != nil {
 		if errors.Is(err, durable.ErrLocked) {
@@ -76,6 +80,22 @@ func openFolder(path string, clean bool) (*folder, error) {
 		return nil, err
 	}
 	return f, nil
+}
+
+// private refuses a folder in which another user could put files of their own in the place of ours: a PIN, or an env file
+// that somebody is going to source.
+func private(path string) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return &Problem{What: "data folder " + path + " cannot be read", Err: err, Do: "check its owner and permissions"}
+	}
+	if owner, ok := info.Sys().(*syscall.Stat_t); ok && int(owner.Uid) != os.Geteuid() {
+		return &Problem{What: fmt.Sprintf("data folder %s belongs to another user (uid %d)", path, owner.Uid), Do: "choose a folder of your own with --data"}
+	}
+	if info.Mode().Perm()&0o022 != 0 {
+		return &Problem{What: "others may write to data folder " + path, Do: "chmod go-w " + path + ", or choose another with --data"}
+	}
+	return nil
 }
 
 // lockSoon locks a file, and waits a moment for one that another process holds: a daemon that was killed while it started

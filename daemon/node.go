@@ -17,6 +17,7 @@ import (
 	"ostiary.dev/cluster"
 	"ostiary.dev/hsm/worker"
 	"ostiary.dev/kms"
+	"ostiary.dev/sealing"
 	"ostiary.dev/state"
 	"ostiary.dev/sts"
 )
@@ -38,7 +39,8 @@ type node struct {
 	metrics *http.Server
 }
 
-// close ends the parts that were started, the last one first.
+// close ends the parts that were started. The cluster node comes first, so that nothing changes any more, and the audit log
+// last.
 func (n *node) close(ctx context.Context) error {
 	var err error
 	if n.raft != nil {
@@ -73,13 +75,13 @@ const (
 	maxHeader     = 64 << 10
 )
 
-// serveAPI makes the HTTPS server of the API.
-func (n *node) serveAPI(k *kms.Service, box *api.Config) {
-	box.Guard, box.KMS, box.STS = guard{n.raft}, k, sts.New()
-	box.Audit, box.Observer = n.audit, n.meters
-	box.Now, box.Rand, box.Log = n.now, rand.Reader, n.log
+// makeServers makes the HTTPS server of the API and that of the metrics.
+func (n *node) makeServers(box *sealing.Box) {
 	n.api = &http.Server{
-		Handler:           api.New(*box),
+		Handler: api.New(api.Config{
+			Guard: guard{n.raft}, Box: box, KMS: n.kms, STS: sts.New(), Audit: n.audit, Observer: n.meters,
+			Now: n.now, Rand: rand.Reader, Log: n.log,
+		}),
 		TLSConfig:         n.certs.config(),
 		ReadHeaderTimeout: headerTimeout,
 		ReadTimeout:       bodyTimeout,

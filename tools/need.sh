@@ -39,6 +39,6 @@ root=
 [ "$(id -u)" = 0 ] || root=sudo
 echo "need.sh: installing$missing" >&2
 export DEBIAN_FRONTEND=noninteractive
-$root apt-get update -qq >&2
+$root apt-get update -qq >/dev/null
 # shellcheck disable=SC2086 # a list
-$root apt-get install -y -qq --no-install-recommends $missing >&2
+$root apt-get install -y -qq --no-install-recommends $missing >/dev/null
