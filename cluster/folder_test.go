@@ -59,6 +59,13 @@ func one(t *testing.T, files map[string][]byte, suffix string) string {
 	return found[0]
 }
 
+// with adds a file to those of a folder.
+func with(files map[string][]byte, name string) map[string][]byte {
+	out := maps.Clone(files)
+	out[name] = []byte("MARKER")
+	return out
+}
+
 // A folder that cannot be used is refused with one line that says why, where and what to do, and stays as it is.
 func TestFolderErrors(t *testing.T) {
 	good := used(t)
@@ -106,6 +113,8 @@ func TestFolderErrors(t *testing.T) {
 		"description cut":      {change(meta, half), ErrDamaged, meta},
 		"description empty":    {change(meta, to("{}")), ErrDamaged, meta},
 		"description missing":  {without(meta), ErrDamaged, meta},
+		"headless snapshot":    {with(good, snapshotsName+"/9-9-9/state.bin"), ErrDamaged, "9-9-9/" + metaName},
+		"headless stranger":    {with(good, snapshotsName+"/x/state.bin"), ErrDamaged, "x/" + metaName},
 		"snapshot folder gone": {without(filepath.Dir(meta)), ErrDamaged, snapshotsName},
 	}
 	for name, test := range tests {
@@ -186,7 +195,7 @@ func TestFolderInUse(t *testing.T) {
 func TestInterruptedSteps(t *testing.T) {
 	good := used(t)
 	snapshot := filepath.Dir(one(t, good, metaName))
-	with := func(more map[string][]byte) map[string][]byte {
+	plus := func(more map[string][]byte) map[string][]byte {
 		out := maps.Clone(good)
 		maps.Copy(out, more)
 		return out
@@ -195,11 +204,12 @@ func TestInterruptedSteps(t *testing.T) {
 	for name, files := range map[string]map[string][]byte{
 		"identity written":  {identityName: begun},
 		"log begun":         {identityName: begun, logName + "/stable": []byte("?")},
-		"all but the mark":  with(map[string][]byte{identityName: begun}),
-		"locked before":     with(map[string][]byte{lockName: []byte("12345\n")}),
-		"snapshot begun":    with(map[string][]byte{snapshotsName + "/9-9-9.tmp/state.bin": []byte("half")}),
-		"old snapshot left": with(map[string][]byte{snapshotsName + "/1-2-3/meta.json": renamed(good[snapshot+"/"+metaName], filepath.Base(snapshot)), snapshotsName + "/1-2-3/state.bin": []byte("MARKER")}),
-		"temporary files":   with(map[string][]byte{logName + "/.manifest.tmp-1": []byte("MARKER"), logName + "/00000000000000ff.seg": []byte("MARKER")}),
+		"all but the mark":  plus(map[string][]byte{identityName: begun}),
+		"locked before":     plus(map[string][]byte{lockName: []byte("12345\n")}),
+		"snapshot begun":    plus(map[string][]byte{snapshotsName + "/9-9-9.tmp/state.bin": []byte("half")}),
+		"old snapshot left": plus(map[string][]byte{snapshotsName + "/1-2-3/meta.json": renamed(good[snapshot+"/"+metaName], filepath.Base(snapshot)), snapshotsName + "/1-2-3/state.bin": []byte("MARKER")}),
+		"old snapshot half": with(good, snapshotsName+"/1-2-3/state.bin"),
+		"temporary files":   plus(map[string][]byte{logName + "/.manifest.tmp-1": []byte("MARKER"), logName + "/00000000000000ff.seg": []byte("MARKER")}),
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := put(t, files)

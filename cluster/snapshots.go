@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -108,6 +109,7 @@ func examineSnapshots(dataDir string, store *state.Store) (foundSnapshots, error
 		return foundSnapshots{}, damagedFile(dir, "cannot be read", err)
 	}
 	var found foundSnapshots
+	var headless []string
 	for _, e := range entries {
 		path := filepath.Join(dir, e.Name())
 		if !e.IsDir() || strings.HasSuffix(e.Name(), unfinished) {
@@ -115,6 +117,10 @@ func examineSnapshots(dataDir string, store *state.Store) (foundSnapshots, error
 			continue
 		}
 		meta, err := readSnapshotMeta(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			headless = append(headless, path)
+			continue
+		}
 		if err != nil {
 			return found, err
 		}
@@ -127,6 +133,12 @@ func examineSnapshots(dataDir string, store *state.Store) (foundSnapshots, error
 		default:
 			found.stale = append(found.stale, path)
 		}
+	}
+	for _, path := range headless {
+		if found.newest == nil || !older(snapshotNamed(filepath.Base(path)), found.newest) {
+			return found, damagedFile(filepath.Join(path, metaName), "snapshot's description is missing", nil)
+		}
+		found.stale = append(found.stale, path) // a crash has interrupted its removal
 	}
 	if found.newest == nil {
 		return found, nil
@@ -142,6 +154,17 @@ func older(a, b *raft.SnapshotMeta) bool {
 		return a.Index < b.Index
 	}
 	return a.ID < b.ID
+}
+
+// snapshotNamed gives what the name of a snapshot's folder says, TERM-INDEX-MILLISECONDS. A name that is no snapshot's gives one
+// that is older than none.
+func snapshotNamed(id string) *raft.SnapshotMeta {
+	m := &raft.SnapshotMeta{ID: id}
+	var ms uint64
+	if n, err := fmt.Sscanf(id, "%d-%d-%d", &m.Term, &m.Index, &ms); n != 3 || err != nil {
+		m.Term = math.MaxUint64
+	}
+	return m
 }
 
 func readSnapshotMeta(path string) (*raft.SnapshotMeta, error) {
@@ -196,7 +219,7 @@ func restoreFrom(f fs.File, meta *raft.SnapshotMeta, store *state.Store) error {
 		return err
 	}
 	if at := store.View().Index(); at > meta.Index {
-		return fmt.Errorf("state is of entry %d, behind the snapshot's %d", at, meta.Index)
+		return fmt.Errorf("state is of entry %d, later than the snapshot's %d", at, meta.Index)
 	}
 	return nil
 }
