@@ -66,12 +66,12 @@ func (m *machine) apply(entries []state.Entry) []state.Result {
 	return results
 }
 
-// Snapshot grabs a view; writing it out happens beside further applies.
+// Snapshot grabs a view, from which deleted keys are gone for good; writing it out happens beside further applies.
 func (m *machine) Snapshot() (raft.FSMSnapshot, error) {
 	if m.halted.Load() {
 		return nil, errHalted
 	}
-	return viewSnapshot{m.store.View()}, nil
+	return viewSnapshot{m.store.Snapshot()}, nil
 }
 
 // Restore replaces the state.
