@@ -27,7 +27,7 @@ const (
 )
 
 const byHand = `ostiary-hsm is the device worker of ostiary, which starts it with one end of a socket as descriptor 3.
-It is not for use by hand: run "ostiary dev" or "ostiary", and let them find it beside their own program or in PATH.`
+It is not for use by hand: run "ostiary dev", which finds it beside its own program or in PATH.`
 
 func main() { os.Exit(run(os.Args[1:])) }
 

@@ -57,6 +57,8 @@ func root() *cobra.Command {
 		Use:           "ostiary",
 		Short:         "AWS KMS on your own HSM",
 		Long:          "Ostiary serves the AWS KMS and STS APIs from keys that live in your own HSM, so that every AWS client works against it unchanged.",
+		Args:          noArguments, // what is no command is a usage error
+		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
