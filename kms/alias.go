@@ -2,9 +2,9 @@ package kms
 
 import (
 	"context"
-	"errors"
 	"strconv"
 	"strings"
+	"time"
 
 	"ostiary.dev/access"
 	"ostiary.dev/api/model/kmsapi"
@@ -119,7 +119,7 @@ func (s *Service) ListAliases(_ context.Context, g *access.Grant, in *kmsapi.Lis
 
 func showAlias(a *state.Alias) kmsapi.AliasListEntry {
 	return kmsapi.AliasListEntry{AliasName: &a.Name, AliasArn: ptr(aliasARN(a.Account, a.Region, a.Name)), TargetKeyId: &a.Target,
-		CreationDate: millis(a.Created), LastUpdatedDate: millis(a.Updated)}
+		CreationDate: ptr(time.UnixMilli(a.Created)), LastUpdatedDate: ptr(time.UnixMilli(a.Updated))}
 }
 
 // aliasPrefix begins the name of every alias.
@@ -140,14 +140,6 @@ func checkAliasName(name string) error {
 		return access.Invalid("Alias must start with the prefix \"alias/\". Please see https://docs.aws.amazon.com/kms/latest/developerguide/kms-alias.html")
 	case name == aliasPrefix:
 		return kmsapi.InvalidAliasNameException("Alias must not be empty after the prefix \"alias/\".")
-	}
-	return nil
-}
-
-func refusal(err error) *state.Refusal {
-	var r *state.Refusal
-	if errors.As(err, &r) {
-		return r
 	}
 	return nil
 }

@@ -2,8 +2,8 @@ package kms
 
 import (
 	"context"
+	"errors"
 	"iter"
-	"time"
 
 	"ostiary.dev/access"
 	"ostiary.dev/api/model/kmsapi"
@@ -53,10 +53,10 @@ func checkPolicy(c *access.Call, key *state.Key, text string, bypass *bool) erro
 		return kmsapi.LimitExceededException("The key policy is larger than 32768 bytes.")
 	}
 	err := access.CheckKeyPolicy(c, keyARN(key.Ref), &facts{call: c, key: key}, text, bypass != nil && *bypass)
-	switch err {
-	case nil:
+	switch {
+	case err == nil:
 		return nil
-	case access.ErrLockout:
+	case errors.Is(err, access.ErrLockout):
 		return kmsapi.MalformedPolicyDocumentException("The new key policy will not allow you to update the key policy in the future.")
 	}
 	return kmsapi.MalformedPolicyDocumentException(err.Error())
@@ -88,9 +88,4 @@ func policyName(name *string) error {
 		return kmsapi.NotFoundException("No such policy exists")
 	}
 	return nil
-}
-
-func millis(ms int64) *time.Time {
-	t := time.UnixMilli(ms)
-	return &t
 }

@@ -47,11 +47,19 @@ func New(c Config) *Service {
 // propose replicates a command about a key and turns a refusal into the exception that AWS has for it.
 func (s *Service) propose(ctx context.Context, c state.Command) error {
 	err := s.cluster.Propose(ctx, c)
-	var r *state.Refusal
-	if errors.As(err, &r) {
+	if r := refusal(err); r != nil {
 		return refused(r)
 	}
 	return err
+}
+
+// refusal gives the domain refusal that err is, nil if it is something else.
+func refusal(err error) *state.Refusal {
+	var r *state.Refusal
+	if errors.As(err, &r) {
+		return r
+	}
+	return nil
 }
 
 // refused gives a domain refusal as AWS words it. State checks again what a handler checked, since another
