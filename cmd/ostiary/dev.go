@@ -31,6 +31,9 @@ The PIN of the token lies beside it, so the keys are as safe as the folder is.`,
 			if verbose {
 				level = slog.LevelDebug
 			}
+			if err := harden(); err != nil {
+				return err
+			}
 			cfg.Out = c.OutOrStdout()
 			cfg.Log = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
 			return profiled(profile, func() error { return daemon.Dev(c.Context(), cfg) })
