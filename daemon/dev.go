@@ -10,12 +10,12 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
 
-	"ostiary.dev/api"
 	"ostiary.dev/audit"
 	"ostiary.dev/cluster"
 	"ostiary.dev/durable"
@@ -164,7 +164,7 @@ func (c *DevConfig) found(ctx context.Context, f *folder, n *node, address net.A
 		return credentials{}, &Problem{What: "the CA file cannot be written", Err: err}
 	}
 	n.kms = kms.New(kms.Config{Device: n.worker, Cluster: replicator{n.raft}, Now: c.Now, Rand: rand.Reader})
-	n.serveAPI(n.kms, &api.Config{Box: box})
+	n.makeServers(box)
 	return who, nil
 }
 
@@ -201,8 +201,10 @@ func hostPort(a net.Addr) string {
 
 func (c *DevConfig) banner(f *folder, n *node, endpoint, metrics string) {
 	env := f.file(envFile)
-	if short, err := filepath.Rel(".", env); err == nil && !strings.HasPrefix(short, "..") {
-		env = short
+	if here, err := os.Getwd(); err == nil {
+		if short, err := filepath.Rel(here, env); err == nil && filepath.IsLocal(short) {
+			env = short
+		}
 	}
 	fmt.Fprintf(c.Out, `ostiary dev serves KMS and STS at %s
 account %s, regions %s; metrics at %s/metrics
