@@ -1,7 +1,6 @@
 package api
 
 import (
-	"encoding/hex"
 	"io"
 	"net/http"
 	"net/netip"
@@ -10,6 +9,7 @@ import (
 
 	"ostiary.dev/access"
 	"ostiary.dev/api/codec"
+	"ostiary.dev/uuid"
 )
 
 // exchange is one request on its way through the pipeline. Each step fills in what it has established.
@@ -45,21 +45,8 @@ func (s *Server) begin(r *http.Request) *exchange {
 	if _, err := io.ReadFull(s.rand, random[:]); err != nil {
 		s.log.Error("no randomness for a request id", "error", err)
 	}
-	random[6] = random[6]&0x0f | 0x40
-	random[8] = random[8]&0x3f | 0x80
-	x.id = uuid(random)
+	x.id = uuid.V4(random).String()
 	return x
-}
-
-func uuid(b [16]byte) string {
-	var t [36]byte
-	hex.Encode(t[0:8], b[0:4])
-	hex.Encode(t[9:13], b[4:6])
-	hex.Encode(t[14:18], b[6:8])
-	hex.Encode(t[19:23], b[8:10])
-	hex.Encode(t[24:36], b[10:16])
-	t[8], t[13], t[18], t[23] = '-', '-', '-', '-'
-	return string(t[:])
 }
 
 func (x *exchange) serviceName() string {

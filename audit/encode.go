@@ -1,9 +1,12 @@
 package audit
 
 import (
+	"encoding/binary"
 	"math/rand/v2"
 	"strconv"
 	"time"
+
+	"ostiary.dev/uuid"
 )
 
 // appendRecord appends r as JSON up to its sequence number, which is not known before the moment of writing;
@@ -159,33 +162,14 @@ func appendOwn(b []byte, r *Record, node string) []byte {
 // sequenceMember comes before the sequence number, which ends each line together with two closing braces.
 const sequenceMember = `,"sequence":`
 
-// appendEventID appends id, or a random UUID (RFC 9562, version 4) if it is empty. It need be unique, not secret, so
+// appendEventID appends id, or a random UUID if it is empty. It need be unique, not secret, so
 // the runtime's generator does.
 func appendEventID(b []byte, id string) []byte {
 	if id != "" {
 		return appendText(b, id, maxName)
 	}
-	hi, lo := rand.Uint64(), rand.Uint64()
-	hi = hi&^0xf000 | 0x4000
-	lo = lo&^(0xc<<60) | 0x8<<60
-	b = append(b, '"')
-	b = appendHex(b, hi>>32, 8)
-	b = append(b, '-')
-	b = appendHex(b, hi>>16&0xffff, 4)
-	b = append(b, '-')
-	b = appendHex(b, hi&0xffff, 4)
-	b = append(b, '-')
-	b = appendHex(b, lo>>48, 4)
-	b = append(b, '-')
-	b = appendHex(b, lo&(1<<48-1), 12)
-	return append(b, '"')
-}
-
-// appendHex appends the low n hexadecimal digits of x.
-func appendHex(b []byte, x uint64, n int) []byte {
-	const hex = "0123456789abcdef"
-	for shift := 4 * (n - 1); shift >= 0; shift -= 4 {
-		b = append(b, hex[x>>shift&15])
-	}
-	return b
+	var random [16]byte
+	binary.NativeEndian.PutUint64(random[:8], rand.Uint64())
+	binary.NativeEndian.PutUint64(random[8:], rand.Uint64())
+	return append(uuid.V4(random).Append(append(b, '"')), '"')
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"ostiary.dev/state"
+	"ostiary.dev/uuid"
 )
 
 // A ciphertext blob is a header, which names the key material, and a message (package hsm/message):
@@ -90,25 +91,13 @@ func parseHeader(blob []byte) (h header, message []byte, ok bool) {
 	}
 	digits := strconv.FormatUint(account, 10)
 	h.account = "000000000000"[len(digits):] + digits
-	var id [36]byte
 	if blob[5] == formMRK {
 		h.id = "mrk-" + hex.EncodeToString(blob[12:28])
 	} else {
-		putUUID(&id, blob[12:28])
-		h.id = string(id[:])
+		h.id = uuid.ID(blob[12:28]).String()
 	}
 	copy(h.material[:], blob[28:headerSize])
 	return h, blob[headerSize:], true
-}
-
-// putUUID writes 16 bytes in the form 8-4-4-4-12 (RFC 9562, section 4).
-func putUUID(to *[36]byte, id []byte) {
-	hex.Encode(to[0:8], id[0:4])
-	hex.Encode(to[9:13], id[4:6])
-	hex.Encode(to[14:18], id[6:8])
-	hex.Encode(to[19:23], id[8:10])
-	hex.Encode(to[24:36], id[10:16])
-	to[8], to[13], to[18], to[23] = '-', '-', '-', '-'
 }
 
 // appendAAD makes the associated data of a message: the header and the encryption context in one canonical form,

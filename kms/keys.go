@@ -10,6 +10,7 @@ import (
 	"ostiary.dev/authz"
 	"ostiary.dev/hsm"
 	"ostiary.dev/state"
+	"ostiary.dev/uuid"
 )
 
 // NeedsCreateKey: kms:CreateKey, and kms:TagResource where tags are given. No key policy exists yet, so the
@@ -109,17 +110,13 @@ func (s *Service) generate(ctx context.Context, key *state.Key) error {
 	return nil
 }
 
-// newKeyID is a random UUID (RFC 9562, version 4).
+// newKeyID is a random UUID.
 func (s *Service) newKeyID() (string, error) {
 	var random [16]byte
 	if _, err := io.ReadFull(s.rand, random[:]); err != nil {
 		return "", err
 	}
-	random[6] = random[6]&0x0f | 0x40
-	random[8] = random[8]&0x3f | 0x80
-	var id [36]byte
-	putUUID(&id, random[:])
-	return string(id[:]), nil
+	return uuid.V4(random).String(), nil
 }
 
 // metadata describes a key as DescribeKey and CreateKey do.
