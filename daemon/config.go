@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"ostiary.dev/hsm/worker"
 )
 
 // DevConfig is what `ostiary dev` was asked for.
@@ -57,9 +59,6 @@ var (
 	regionForm  = regexp.MustCompile(`^[a-z]{2,}(-[a-z]+)+-[0-9]{1,2}$`)
 )
 
-// maxHandles is what a device worker accepts.
-const maxHandles = 1_000_000
-
 // check refuses what cannot work before anything is touched, and fills defaults.
 func (c *DevConfig) check() error {
 	if !accountForm.MatchString(c.Account) {
@@ -74,8 +73,8 @@ func (c *DevConfig) check() error {
 		}
 	}
 	c.Regions = distinct(c.Regions)
-	if c.HandleLimit < 0 || c.HandleLimit > maxHandles {
-		return &Problem{What: fmt.Sprintf("%d handles cannot be held", c.HandleLimit), Do: fmt.Sprintf("give --handles 1 to %d", maxHandles)}
+	if c.HandleLimit < 0 || c.HandleLimit > worker.MaxHandles {
+		return &Problem{What: fmt.Sprintf("%d handles cannot be held", c.HandleLimit), Do: fmt.Sprintf("give --handles 1 to %d", worker.MaxHandles)}
 	}
 	for _, address := range []string{c.Listen, c.Metrics} {
 		if _, _, err := net.SplitHostPort(address); err != nil {

@@ -16,7 +16,6 @@ const (
 	// TokenMACSize is the length in bytes of Token.MAC, an HMAC-SHA-256.
 	TokenMACSize = 32
 
-	maxKeyID     = 128     // bytes, as KeyRequest.KeyID
 	maxName      = 64      // bytes of a spec, purpose or custody
 	maxCheck     = 64      // bytes
 	maxPublicKey = 4 << 10 // bytes: an RSA-4096 SubjectPublicKeyInfo is 550, an ML-DSA-87 one 2,614
@@ -121,7 +120,7 @@ func (t Token) validate() error {
 		len      int
 		min, max int
 	}{
-		{"key id", len(t.KeyID), 1, maxKeyID},
+		{"key id", len(t.KeyID), 1, MaxKeyID},
 		{"spec", len(t.Spec), 1, maxName},
 		{"purpose", len(t.Purpose), 1, maxName},
 		{"public key", len(t.PublicKey), 0, maxPublicKey},

@@ -39,7 +39,7 @@ func TestTokenRoundTrip(t *testing.T) {
 	bare := sample()
 	bare.Spec, bare.PublicKey, bare.Check, bare.Length = SymmetricDefault, nil, nil, 32
 	longest := sample()
-	longest.KeyID = strings.Repeat("k", maxKeyID)
+	longest.KeyID = strings.Repeat("k", MaxKeyID)
 	longest.Spec = Spec(strings.Repeat("s", maxName))
 	longest.Purpose = Purpose(strings.Repeat("p", maxName))
 	longest.PublicKey = make([]byte, maxPublicKey)
@@ -75,7 +75,7 @@ func TestTokenEncodingIsFixed(t *testing.T) {
 func TestTokenBounds(t *testing.T) {
 	for name, change := range map[string]func(*Token){
 		"no key id":           func(t *Token) { t.KeyID = "" },
-		"key id too long":     func(t *Token) { t.KeyID = strings.Repeat("k", maxKeyID+1) },
+		"key id too long":     func(t *Token) { t.KeyID = strings.Repeat("k", MaxKeyID+1) },
 		"NUL in key id":       func(t *Token) { t.KeyID = "a\x00b" },
 		"newline in spec":     func(t *Token) { t.Spec = "S\n" },
 		"umlaut in purpose":   func(t *Token) { t.Purpose = "ä" },

@@ -57,15 +57,17 @@ var (
 
 // Limits of a Backend's arguments.
 const (
+	MaxKeyID     = 128      // bytes of KeyRequest.KeyID
 	MaxPlaintext = 64 << 10 // bytes in one Seal
 	MaxAAD       = 64 << 10 // bytes of associated data
+	MaxDataKey   = 1024     // bytes in one SealRandom (KMS: NumberOfBytes)
 	MaxRandom    = 1 << 16  // bytes in one Random
 	MaxToken     = 16 << 10 // bytes of an encoded token
 )
 
 // KeyRequest asks for a new backing key.
 type KeyRequest struct {
-	KeyID   string // the KMS key id (or another stable name) that the material will belong to; 1-128 bytes
+	KeyID   string // the KMS key id (or another stable name) that the material will belong to; printable ASCII, 1 to MaxKeyID bytes
 	Spec    Spec
 	Purpose Purpose
 }
@@ -102,7 +104,7 @@ type Sealer interface {
 	Unseal(ctx context.Context, aad, message []byte) (plaintext []byte, err error)
 }
 
-// DataKeyer makes n random bytes (1 to 1024) in the device and seals them in one step, for GenerateDataKey. With
+// DataKeyer makes n random bytes (1 to MaxDataKey) in the device and seals them in one step, for GenerateDataKey. With
 // wantPlaintext false the bytes never leave the device's process.
 type DataKeyer interface {
 	SealRandom(ctx context.Context, aad []byte, n int, wantPlaintext bool) (plaintext, message []byte, err error)

@@ -3,7 +3,7 @@ package hsm
 // Token is the metadata of a wrapped backing key. Everything in it is public and covered, with the wrapped bytes,
 // by a MAC under a second device key (DESIGN, "Key hierarchy").
 type Token struct {
-	KeyID string // printable ASCII, 1 to 128 bytes
+	KeyID string // printable ASCII, 1 to MaxKeyID bytes
 
 	// MaterialID names the material. For symmetric keys it is the HMAC, under the key itself, of a label and the key id, so
 	// that replicas and re-imports agree; for asymmetric keys a hash of the public key.

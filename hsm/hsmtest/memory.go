@@ -114,8 +114,8 @@ func (m *Memory) Generate(ctx context.Context, r hsm.KeyRequest) ([]byte, error)
 	if err := m.enter(ctx, "generate"); err != nil {
 		return nil, err
 	}
-	if len(r.KeyID) < 1 || len(r.KeyID) > 128 {
-		return nil, fmt.Errorf("key id of %d bytes, want 1 to 128", len(r.KeyID))
+	if len(r.KeyID) < 1 || len(r.KeyID) > hsm.MaxKeyID {
+		return nil, fmt.Errorf("key id of %d bytes, want 1 to %d", len(r.KeyID), hsm.MaxKeyID)
 	}
 	if !knownPurpose(r.Purpose) {
 		return nil, fmt.Errorf("%w: purpose %q", hsm.ErrUnsupported, r.Purpose)

@@ -96,8 +96,8 @@ func (k *memorySymmetric) SealRandom(ctx context.Context, aad []byte, n int, wan
 	if err := k.device.enter(ctx, "sealRandom"); err != nil {
 		return nil, nil, err
 	}
-	if n < 1 || n > 1024 {
-		return nil, nil, fmt.Errorf("data key of %d bytes, want 1 to 1024", n)
+	if n < 1 || n > hsm.MaxDataKey {
+		return nil, nil, fmt.Errorf("data key of %d bytes, want 1 to %d", n, hsm.MaxDataKey)
 	}
 	plaintext = make([]byte, n)
 	rand.Read(plaintext)

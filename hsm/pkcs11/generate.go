@@ -47,8 +47,8 @@ func (d *Device) Generate(ctx context.Context, r hsm.KeyRequest) ([]byte, error)
 
 func (d *Device) checkRequest(r hsm.KeyRequest) error {
 	switch {
-	case len(r.KeyID) < 1 || len(r.KeyID) > 128:
-		return fmt.Errorf("key id of %d bytes, want 1 to 128", len(r.KeyID))
+	case len(r.KeyID) < 1 || len(r.KeyID) > hsm.MaxKeyID:
+		return fmt.Errorf("key id of %d bytes, want 1 to %d", len(r.KeyID), hsm.MaxKeyID)
 	case strings.ContainsFunc(r.KeyID, func(c rune) bool { return c < ' ' || c > '~' }):
 		return fmt.Errorf("key id %q is not printable ASCII", r.KeyID)
 	case !slices.Contains([]hsm.Purpose{hsm.PurposeKMS, hsm.PurposeHostRoot, hsm.PurposeCA}, r.Purpose):

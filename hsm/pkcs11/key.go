@@ -15,9 +15,6 @@ import (
 	"ostiary.dev/hsm/message"
 )
 
-// maxSealRandom bounds SealRandom, in bytes (KMS: NumberOfBytes).
-const maxSealRandom = 1024
-
 // Open gives the key behind token. A key that is not in the device's memory is loaded from the token and checked first.
 func (d *Device) Open(ctx context.Context, token []byte) (hsm.Key, error) {
 	if err := d.ready(ctx); err != nil {
@@ -91,10 +88,10 @@ func (k *symmetricKey) Unseal(ctx context.Context, aad, sealed []byte) ([]byte, 
 	return message.Open(func(block []byte) ([32]byte, error) { return k.prf(ctx, block) }, k.label, aad, sealed)
 }
 
-// SealRandom seals n random bytes, 1 to 1,024.
+// SealRandom seals n random bytes.
 func (k *symmetricKey) SealRandom(ctx context.Context, aad []byte, n int, wantPlaintext bool) (plaintext, sealed []byte, err error) {
-	if n < 1 || n > maxSealRandom {
-		return nil, nil, fmt.Errorf("%d random bytes to seal, want 1 to %d", n, maxSealRandom)
+	if n < 1 || n > hsm.MaxDataKey {
+		return nil, nil, fmt.Errorf("%d random bytes to seal, want 1 to %d", n, hsm.MaxDataKey)
 	}
 	if plaintext, err = k.device.Random(ctx, n); err != nil {
 		return nil, nil, err

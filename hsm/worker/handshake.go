@@ -24,10 +24,12 @@ type Settings struct {
 	LogLevel    slog.Level `json:"logLevel"`
 }
 
-// The defaults and bounds of Settings.
+// MaxHandles bounds Settings.HandleLimit.
+const MaxHandles = 1_000_000
+
+// The other bounds of Settings, and the defaults.
 const (
 	defaultHandles  = 10_000
-	maxHandles      = 1_000_000
 	defaultSessions = 4
 	maxSessions     = 256
 	maxLabel        = 32
@@ -49,8 +51,8 @@ func (s Settings) withDefaults() (Settings, error) {
 		return s, errors.New("the PIN file must be an absolute path")
 	case s.TokenLabel+s.TokenSerial == "" || len(s.TokenLabel) > maxLabel || len(s.TokenSerial) > maxLabel:
 		return s, errors.New("the token must be named by a label or serial number of 1 to 32 bytes")
-	case s.HandleLimit < 1 || s.HandleLimit > maxHandles:
-		return s, fmt.Errorf("the handle limit must be 1 to %d", maxHandles)
+	case s.HandleLimit < 1 || s.HandleLimit > MaxHandles:
+		return s, fmt.Errorf("the handle limit must be 1 to %d", MaxHandles)
 	case s.Sessions < 1 || s.Sessions > maxSessions:
 		return s, fmt.Errorf("the sessions must be 1 to %d", maxSessions)
 	}

@@ -59,8 +59,8 @@ func (k *symmetricKey) Unseal(ctx context.Context, aad, message []byte) ([]byte,
 }
 
 func (k *symmetricKey) SealRandom(ctx context.Context, aad []byte, n int, wantPlaintext bool) (plaintext, message []byte, err error) {
-	if n < 1 || n > maxDataKey {
-		return nil, nil, fmt.Errorf("data key: %d bytes, want 1 to %d", n, maxDataKey)
+	if n < 1 || n > hsm.MaxDataKey {
+		return nil, nil, fmt.Errorf("data key: %d bytes, want 1 to %d", n, hsm.MaxDataKey)
 	}
 	v, err := k.client.call(ctx, &request{
 		op: opSealRandom, number: uint32(n), flag: wantPlaintext, fields: [maxFields][]byte{k.token, aad},

@@ -35,10 +35,8 @@ const maxMessage = hsm.MaxPlaintext + 1<<10
 
 // Bounds of the fields that have none in package hsm.
 const (
-	maxKeyID     = 128
-	maxName      = 64 // spec, purpose
-	maxDigest    = 64 // the longest digest that any spec signs
-	maxDataKey   = 1024
+	maxName      = 64  // spec, purpose
+	maxDigest    = 64  // the longest digest that any spec signs
 	maxText      = 512 // error text
 	maxSignature = 1 << 10
 	maxStatus    = 16 << 10
@@ -96,7 +94,7 @@ var (
 	ruleStatus   = opRule{name: "status", answers: [2]int{maxStatus, 0}}
 	ruleRandom   = opRule{name: "random", number: hsm.MaxRandom, answers: [2]int{hsm.MaxRandom, 0}}
 	ruleGenerate = opRule{
-		name: "generate", fields: []field{{"key id", maxKeyID}, {"spec", maxName}, {"purpose", maxName}},
+		name: "generate", fields: []field{{"key id", hsm.MaxKeyID}, {"spec", maxName}, {"purpose", maxName}},
 		answers: [2]int{hsm.MaxToken, 0},
 	}
 	ruleForget = opRule{name: "forget", fields: []field{fieldToken}}
@@ -113,8 +111,8 @@ var (
 		answers: [2]int{maxMessage, 0},
 	}
 	ruleSealRandom = opRule{
-		name: "sealRandom", fields: []field{fieldToken, fieldAAD}, number: maxDataKey, wantsFlag: true,
-		answers: [2]int{maxDataKey, maxMessage},
+		name: "sealRandom", fields: []field{fieldToken, fieldAAD}, number: hsm.MaxDataKey, wantsFlag: true,
+		answers: [2]int{hsm.MaxDataKey, maxMessage},
 	}
 	ruleSign = opRule{name: "sign", fields: []field{fieldToken, {"digest", maxDigest}}, answers: [2]int{maxSignature, 0}}
 )

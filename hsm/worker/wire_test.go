@@ -26,7 +26,7 @@ func examples() []request {
 		{op: opForget, budget: time.Second, fields: [maxFields][]byte{big(hsm.MaxToken)}},
 		{op: opSeal, budget: time.Second, fields: [maxFields][]byte{[]byte("token"), {}, []byte("text")}},
 		{op: opUnseal, budget: time.Second, fields: [maxFields][]byte{{}, {}, {}}},
-		{op: opSealRandom, budget: time.Second, number: maxDataKey, flag: true, fields: [maxFields][]byte{[]byte("token"), []byte("aad")}},
+		{op: opSealRandom, budget: time.Second, number: hsm.MaxDataKey, flag: true, fields: [maxFields][]byte{[]byte("token"), []byte("aad")}},
 		{op: opSign, budget: time.Second, fields: [maxFields][]byte{[]byte("token"), big(maxDigest)}},
 		{
 			op: opReseal, budget: time.Second,
