@@ -20,7 +20,8 @@ for step in "$@"; do
 		;;
 	run)
 		found=${OSTIARY_SOFTHSM_LIBRARY:-}
-		for lib in /usr/lib/softhsm/libsofthsm2.so /usr/lib/*/softhsm/libsofthsm2.so /usr/lib*/pkcs11/libsofthsm2.so; do
+		for lib in /usr/lib*/softhsm/libsofthsm2.so /usr/lib/*/softhsm/libsofthsm2.so /usr/lib*/pkcs11/libsofthsm2.so \
+			/usr/local/lib/softhsm/libsofthsm2.so; do # as package softhsm finds it
 			[ ! -e "$lib" ] || found=$lib
 		done
 		[ -n "$found" ] || want softhsm2
