@@ -74,7 +74,7 @@ func leaked(out string) string {
 func TestLeakedSeesEveryForm(t *testing.T) {
 	b := []byte(canary)
 	for _, out := range []string{
-		fmt.Sprintf("%s", b), fmt.Sprintf("%v", b), fmt.Sprintf("%x", b), fmt.Sprintf("%X", b), fmt.Sprintf("% x", b),
+		string(b), fmt.Sprintf("%v", b), fmt.Sprintf("%x", b), fmt.Sprintf("%X", b), fmt.Sprintf("% x", b),
 		fmt.Sprintf("%#v", b), fmt.Sprintf("%q", b), fmt.Sprintf("%d", b),
 	} {
 		if leaked(out) == "" {
