@@ -76,7 +76,7 @@ func (s *Server) describe(x *exchange) audit.Record {
 		r.EventName, r.ReadOnly = x.operation.Name, x.operation.ReadOnly
 	}
 	if t := x.request.TLS; t != nil {
-		r.TLSVersion, r.TLSCipher = tlsVersion(t.Version), tls.CipherSuiteName(t.CipherSuite)
+		r.TLSVersion, r.TLSCipher = tlsVersion(t.Version), tlsCipher(t.CipherSuite)
 	}
 	if x.call != nil {
 		describeCaller(&r, x.call)
@@ -102,4 +102,22 @@ func describeCaller(r *audit.Record, c *access.Call) {
 }
 
 // tlsVersion names a version as CloudTrail does: TLSv1.3.
-func tlsVersion(v uint16) string { return strings.Replace(tls.VersionName(v), "TLS ", "TLSv", 1) }
+func tlsVersion(v uint16) string {
+	if v == tls.VersionTLS13 {
+		return "TLSv1.3"
+	}
+	return strings.Replace(tls.VersionName(v), "TLS ", "TLSv", 1)
+}
+
+// tlsCipher names a cipher suite. tls.CipherSuiteName lists all suites anew at each call, so those of TLS 1.3 are named here.
+func tlsCipher(id uint16) string {
+	switch id {
+	case tls.TLS_AES_128_GCM_SHA256:
+		return "TLS_AES_128_GCM_SHA256"
+	case tls.TLS_AES_256_GCM_SHA384:
+		return "TLS_AES_256_GCM_SHA384"
+	case tls.TLS_CHACHA20_POLY1305_SHA256:
+		return "TLS_CHACHA20_POLY1305_SHA256"
+	}
+	return tls.CipherSuiteName(id)
+}

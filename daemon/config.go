@@ -106,8 +106,13 @@ func distinct(list []string) []string {
 // loopback demands that metrics, which tell what a cluster is used for, are not served to the network.
 func loopback(address string) error {
 	host, _, _ := net.SplitHostPort(address)
-	if ip := net.ParseIP(host); host == "localhost" || ip != nil && ip.IsLoopback() {
+	if isLoopback(host) {
 		return nil
 	}
 	return &Problem{What: "metrics address " + address + " is not on loopback", Do: "give --metrics 127.0.0.1:PORT"}
+}
+
+func isLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
