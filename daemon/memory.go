@@ -21,6 +21,10 @@ func paceGC() {
 	if sample[0].Value.Kind() != metrics.KindUint64 {
 		return
 	}
-	live := max(sample[0].Value.Uint64(), 1<<20)
-	debug.SetGCPercent(int(min(max(heapSlack*100/live, minPercent), maxPercent)))
+	debug.SetGCPercent(gcPercent(sample[0].Value.Uint64()))
+}
+
+// gcPercent is GOGC for a number of live bytes.
+func gcPercent(live uint64) int {
+	return int(min(max(heapSlack*100/max(live, 1), minPercent), maxPercent))
 }
