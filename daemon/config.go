@@ -29,6 +29,8 @@ type DevConfig struct {
 	Out    io.Writer        // the banner
 	Log    *slog.Logger     // everything else
 	Now    func() time.Time // wall clock
+
+	routine routine // the usual one, but for tests
 }
 
 // Problem is a failure that whoever starts the daemon can mend: what is wrong, and what to do about it. Its text is one
@@ -89,6 +91,9 @@ func (c *DevConfig) check() error {
 		return &Problem{What: "data folder " + c.Dir + " has no absolute path", Err: err}
 	}
 	c.Dir = dir
+	if c.routine == (routine{}) {
+		c.routine = usual()
+	}
 	return nil
 }
 

@@ -70,9 +70,9 @@ func listen(ctx context.Context, address, flag string) (net.Listener, error) {
 func (c *DevConfig) serve(ctx context.Context, f *folder, apiListener, metricsListener net.Listener) (err error) {
 	life, end := context.WithCancel(context.WithoutCancel(ctx)) // the parts outlive ctx until the last call is answered
 	defer end()
-	n := &node{life: life, log: c.Log, now: c.Now, meters: newMeters(), purge: newPurge(f.file(purgeFile))}
+	n := &node{life: life, log: c.Log, now: c.Now, routine: c.routine, meters: newMeters(), purge: newPurge(f.file(purgeFile), c.routine)}
 	defer func() {
-		last, cancel := context.WithTimeout(life, shutdownTime)
+		last, cancel := context.WithTimeout(life, c.routine.shutdown)
 		defer cancel()
 		err = errors.Join(err, n.close(last))
 	}()
@@ -172,7 +172,7 @@ func (c *DevConfig) found(ctx context.Context, f *folder, n *node, address net.A
 func (n *node) answers(ctx context.Context, endpoint string) error {
 	pool := x509.NewCertPool()
 	pool.AddCert(n.certs.ca)
-	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS13}}
+	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool, Time: n.now, MinVersion: tls.VersionTLS13}}
 	defer transport.CloseIdleConnections()
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, endpoint+"/?Action=GetCallerIdentity&Version=2011-06-15", nil)
 	if err != nil {

@@ -8,18 +8,27 @@ import (
 	"ostiary.dev/durable"
 )
 
-const (
-	// reapEvery is how often the keys whose waiting period is over are looked for.
-	reapEvery = 10 * time.Second
+// routine is how often, how soon and for how long a node does what is not a call. The zero value stands for the usual one.
+type routine struct {
+	// every is the time between two looks for what is due.
+	every time.Duration
 	// purgeWithin is how soon after a deletion the log and its snapshots hold nothing of the key. Deletions of that
-	// time share one purge.
-	purgeWithin = time.Minute
-)
+	// time share one purge. It is more than twice every.
+	purgeWithin time.Duration
+	// shutdown is how long calls on their way may take to finish once the node is asked to stop, and its parts to end
+	// after them.
+	shutdown time.Duration
+}
+
+// usual is the routine of every node but those of tests.
+func usual() routine {
+	return routine{every: 10 * time.Second, purgeWithin: time.Minute, shutdown: 10 * time.Second}
+}
 
 // maintain does what is due now and then: deletes keys, purges the log of them, renews the certificate, paces the
 // garbage collector. What fails is logged and tried again.
 func (n *node) maintain(ctx context.Context) error {
-	ticker := time.NewTicker(reapEvery)
+	ticker := time.NewTicker(n.routine.every)
 	defer ticker.Stop()
 	for {
 		n.reap(ctx)
@@ -59,7 +68,9 @@ func (n *node) reap(ctx context.Context) {
 		return
 	}
 	if err := n.raft.Purge(ctx); err != nil {
-		n.log.Error("deleted keys could not be purged from the log", "error", err)
+		if ctx.Err() == nil {
+			n.log.Error("deleted keys could not be purged from the log", "error", err)
+		}
 		return
 	}
 	if err := n.purge.done(); err != nil {
@@ -69,37 +80,35 @@ func (n *node) reap(ctx context.Context) {
 
 // purge remembers, in a file that outlives a crash, that keys were deleted whose bytes are still in the log.
 type purge struct {
-	path  string
-	since time.Time // when it was planned; zero if none is
+	path string
+	wait time.Duration // from the first deletion on, so that later ones share the purge
+	owed bool
+	from time.Time // when it is to be made, if it is owed
 }
 
-// newPurge finds out whether one was planned before the start.
-func newPurge(path string) *purge {
-	p := &purge{path: path}
-	if _, err := os.Lstat(path); err == nil {
-		p.since = time.Now()
-	}
-	return p
+// newPurge finds out whether one was planned before the start. That one is due at once, since nobody knows how long ago
+// the deletion was.
+func newPurge(path string, r routine) *purge {
+	_, err := os.Lstat(path)
+	return &purge{path: path, wait: r.purgeWithin - 2*r.every, owed: err == nil}
 }
 
 // plan must come before the first deletion that is to be purged.
 func (p *purge) plan() error {
-	if !p.since.IsZero() {
+	if p.owed {
 		return nil
 	}
 	if err := durable.WriteFile(p.path, nil, 0o600); err != nil {
 		return err
 	}
-	p.since = time.Now()
+	p.owed, p.from = true, time.Now().Add(p.wait)
 	return nil
 }
 
-// due says that it is time, so that it is over before purgeWithin.
-func (p *purge) due(now time.Time) bool {
-	return !p.since.IsZero() && now.Sub(p.since) >= purgeWithin-2*reapEvery
-}
+// due says that it is time.
+func (p *purge) due(now time.Time) bool { return p.owed && !now.Before(p.from) }
 
 func (p *purge) done() error {
-	p.since = time.Time{}
+	p.owed = false
 	return os.Remove(p.path)
 }

@@ -27,6 +27,7 @@ type node struct {
 	life    context.Context // ends when the node stops
 	log     *slog.Logger
 	now     func() time.Time
+	routine routine
 	meters  *meters
 	audit   *audit.Log
 	worker  *worker.Client
@@ -101,9 +102,6 @@ func (n *node) makeServers(box *sealing.Box) {
 	}
 }
 
-// shutdownTime is how long calls on their way may take to finish.
-const shutdownTime = 10 * time.Second
-
 // run serves until ctx ends or a part fails for good, then lets the calls on their way finish. started is called once
 // both listeners accept.
 func (n *node) run(ctx context.Context, apiListener, metricsListener net.Listener, started func(context.Context) error) error {
@@ -127,7 +125,7 @@ func (n *node) run(ctx context.Context, apiListener, metricsListener net.Listene
 	g.Go(func() error { return n.maintain(ctx) })
 	g.Go(func() error {
 		<-ctx.Done()
-		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTime)
+		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), n.routine.shutdown)
 		defer cancel()
 		return errors.Join(n.api.Shutdown(last), n.metrics.Shutdown(last))
 	})
