@@ -67,9 +67,7 @@ func TestConnectionGarbage(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			c := s.dial(t)
 			write(t, c, text)
-			if err := c.(*net.TCPConn).CloseWrite(); err != nil {
-				t.Fatal(err)
-			}
+			_ = c.(*net.TCPConn).CloseWrite() // the server may have hung up already
 			if _, err := io.ReadAll(c); err != nil && !strings.Contains(err.Error(), "reset") {
 				t.Errorf("the connection did not end: %v", err)
 			}

@@ -36,6 +36,9 @@ The PIN of the token lies beside it, so the keys are as safe as the folder is.`,
 			}
 			cfg.Out = c.OutOrStdout()
 			cfg.Log = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
+			if err := beBatch(); err != nil { // a sandbox may forbid it
+				cfg.Log.Info("calls will cost more CPU time under load", "reason", err)
+			}
 			return profiled(profile, func() error { return daemon.Dev(c.Context(), cfg) })
 		},
 	}
