@@ -13,8 +13,7 @@ import (
 	"io"
 	"math/big"
 	"net"
-	"os"
-	"slices"
+	"regexp"
 	"sync/atomic"
 	"time"
 
@@ -101,10 +100,11 @@ func newCertificates(device hsm.Backend, caToken, caDER []byte, names []string, 
 	return &certificates{device: device, caToken: caToken, ca: ca, names: names, now: now}, nil
 }
 
-// renew makes a certificate if there is none or a third of its life is left.
+// renew makes a certificate if there is none, a third of its life is left, or it is not valid yet because the clock was
+// ahead when it was made.
 func (c *certificates) renew(ctx context.Context) error {
 	now := c.now()
-	if old := c.current.Load(); old != nil && now.Before(old.Leaf.NotAfter.Add(-leafLifetime/3)) {
+	if old := c.current.Load(); old != nil && now.Before(old.Leaf.NotAfter.Add(-leafLifetime/3)) && !now.Before(old.Leaf.NotBefore) {
 		return nil
 	}
 	signer, err := newCASigner(ctx, c.device, c.caToken)
@@ -158,19 +158,21 @@ func (c *certificates) config() *tls.Config {
 	}
 }
 
-// serverNames are the names that a dev server answers to: those of loopback, of this host and of the listener.
-func serverNames(listen string) []string {
+// dnsName is what a certificate may carry as the name of this host; the kernel allows any.
+var dnsName = regexp.MustCompile(`^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$`)
+
+// serverNames are the names that a dev server answers to: those of loopback, of its host and of the listener.
+func serverNames(listen, hostname string) []string {
 	names := []string{"localhost", "127.0.0.1", "::1"}
-	if host, err := os.Hostname(); err == nil && host != "" {
-		names = append(names, host)
+	if dnsName.MatchString(hostname) {
+		names = append(names, hostname)
 	}
-	if host, _, err := net.SplitHostPort(listen); err == nil && host != "" && !slices.Contains(names, host) {
-		if ip := net.ParseIP(host); ip == nil || !ip.IsUnspecified() {
+	if host, _, err := net.SplitHostPort(listen); err == nil {
+		if ip := net.ParseIP(host); ip != nil && !ip.IsUnspecified() || ip == nil && dnsName.MatchString(host) {
 			names = append(names, host)
 		}
 	}
-	slices.Sort(names[3:])
-	return slices.Compact(names)
+	return distinct(names)
 }
 
 // newSerial is a random positive 127-bit serial number (RFC 5280, section 4.1.2.2).

@@ -153,7 +153,8 @@ func (c *DevConfig) found(ctx context.Context, f *folder, n *node, address net.A
 	if err != nil {
 		return credentials{}, &Problem{What: "account " + c.Account + " cannot be made", Err: err}
 	}
-	if n.certs, err = newCertificates(n.worker, shared.CA, shared.CACertificate, serverNames(address.String()), c.Now); err != nil {
+	hostname, _ := os.Hostname() // "" is no name to answer to
+	if n.certs, err = newCertificates(n.worker, shared.CA, shared.CACertificate, serverNames(address.String(), hostname), c.Now); err != nil {
 		return credentials{}, err
 	}
 	if err := n.certs.renew(ctx); err != nil {

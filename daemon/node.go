@@ -125,9 +125,7 @@ func (n *node) run(ctx context.Context, apiListener, metricsListener net.Listene
 	g.Go(func() error { return n.maintain(ctx) })
 	g.Go(func() error {
 		<-ctx.Done()
-		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), n.routine.shutdown)
-		defer cancel()
-		return errors.Join(n.api.Shutdown(last), n.metrics.Shutdown(last))
+		return n.stop(context.WithoutCancel(ctx))
 	})
 	g.Go(func() error {
 		select {
@@ -139,4 +137,21 @@ func (n *node) run(ctx context.Context, apiListener, metricsListener net.Listene
 	})
 	g.Go(func() error { return started(ctx) })
 	return g.Wait()
+}
+
+// stop lets the calls on their way finish, and hangs up on what is there when their time is over, such as a client that
+// never finishes its request.
+func (n *node) stop(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, n.routine.shutdown)
+	defer cancel()
+	var err error
+	for _, s := range []*http.Server{n.api, n.metrics} {
+		ended := s.Shutdown(ctx)
+		if errors.Is(ended, context.DeadlineExceeded) {
+			n.log.Warn("calls did not finish in time and were cut off")
+			ended = s.Close()
+		}
+		err = errors.Join(err, ended)
+	}
+	return err
 }
