@@ -187,9 +187,19 @@ func TestConditionKeys(t *testing.T) {
 	}
 }
 
-// absentKeys are those of AWS that no call made here has: calls come from users with long-term credentials, over the
-// Internet as AWS sees it, and by nobody's mediation.
-var absentKeys = []string{"aws:MultiFactorAuthAge", "aws:MultiFactorAuthPresent", "aws:SourceVpc", "aws:SourceVpce", "aws:VpcSourceIp", "kms:ViaService"}
+// absentKeys are those of AWS's lists ("Condition keys for AWS Key Management Service", "AWS global condition context keys") that
+// no call made here has: calls come from users with long-term credentials and without tags, of accounts outside organizations,
+// over the Internet as AWS sees it, and by nobody's mediation; and the operations that the rest is about are not built.
+var absentKeys = []string{
+	"aws:MultiFactorAuthAge", "aws:MultiFactorAuthPresent", "aws:SourceVpc", "aws:SourceVpce", "aws:VpcSourceIp", "kms:ViaService",
+	"kms:DataKeyPairSpec", "kms:ExpirationModel", "kms:GrantConstraintType", "kms:GrantIsForAWSResource", "kms:GrantOperations",
+	"kms:GranteePrincipal", "kms:KeyAgreementAlgorithm", "kms:MacAlgorithm", "kms:MessageType", "kms:PrimaryRegion",
+	"kms:RecipientAttestation:ImageSha384", "kms:RecipientAttestation:PCR0", "kms:ReplicaRegion", "kms:RetiringPrincipal",
+	"kms:RotationPeriodInDays", "kms:SigningAlgorithm", "kms:ValidTo", "kms:WrappingAlgorithm", "kms:WrappingKeySpec",
+	"aws:CalledVia", "aws:CalledViaFirst", "aws:CalledViaLast", "aws:Ec2InstanceSourceVpc", "aws:FederatedProvider", "aws:PrincipalOrgID",
+	"aws:PrincipalOrgPaths", "aws:PrincipalServiceName", "aws:PrincipalServiceNamesList", "aws:PrincipalTag/Dept", "aws:ResourceOrgID",
+	"aws:ResourceOrgPaths", "aws:SourceAccount", "aws:SourceArn", "aws:SourceIdentity", "aws:SourceOrgID", "aws:TokenIssueTime", "aws:VpceAccount",
+}
 
 func TestAbsentConditionKeys(t *testing.T) {
 	for _, name := range absentKeys {
@@ -202,18 +212,8 @@ func TestAbsentConditionKeys(t *testing.T) {
 	}
 }
 
-// otherKeys are the remaining keys of AWS's lists ("Condition keys for AWS Key Management Service", "AWS global condition
-// context keys"). What they are about does not exist here yet.
-var otherKeys = []string{
-	"kms:DataKeyPairSpec", "kms:ExpirationModel", "kms:GrantConstraintType", "kms:GrantIsForAWSResource", "kms:GrantOperations",
-	"kms:GranteePrincipal", "kms:KeyAgreementAlgorithm", "kms:MacAlgorithm", "kms:MessageType", "kms:PrimaryRegion",
-	"kms:RecipientAttestation:ImageSha384", "kms:RecipientAttestation:PCR0", "kms:ReplicaRegion", "kms:RetiringPrincipal",
-	"kms:RotationPeriodInDays", "kms:SigningAlgorithm", "kms:ValidTo", "kms:WrappingAlgorithm", "kms:WrappingKeySpec",
-	"aws:CalledVia", "aws:CalledViaFirst", "aws:CalledViaLast", "aws:Ec2InstanceSourceVpc", "aws:FederatedProvider", "aws:PrincipalOrgID",
-	"aws:PrincipalOrgPaths", "aws:PrincipalServiceName", "aws:PrincipalServiceNamesList", "aws:PrincipalTag/Dept", "aws:ResourceOrgID",
-	"aws:ResourceOrgPaths", "aws:SourceAccount", "aws:SourceArn", "aws:SourceIdentity", "aws:SourceOrgID", "aws:TokenIssueTime", "aws:VpceAccount",
-	"s3:prefix", "unknown:key",
-}
+// otherKeys are nobody's, or another service's.
+var otherKeys = []string{"kms:Unknown", "kms:EncryptionContext", "aws:Unknown", "aws:PrincipalTag", "s3:prefix", "unknown:key"}
 
 // TestKnownConditionKeys holds the list of keys that a key policy may test to those that are answered.
 func TestKnownConditionKeys(t *testing.T) {
@@ -234,9 +234,14 @@ func TestKnownConditionKeys(t *testing.T) {
 			}
 		}
 	}
-	// What is refused as unknown is not answered either, by this service or for it.
+	// What is absent or refused as unknown is not answered either, by this service or for it.
 	all := &facts{call: c, key: k, alias: "alias/a", context: map[string]string{"a": "b"}, algorithm: symmetricDefault,
 		tags: tagsOf("a", "b"), tagKeys: []string{"a"}, window: ptr(int32(7)), bypass: ptr(true), sameKey: ptr(true)}
+	for _, name := range absentKeys {
+		if v, ok := all.Lookup(strings.ToLower(name)); ok {
+			t.Errorf("%s is answered with %v", name, v)
+		}
+	}
 	for _, name := range otherKeys {
 		want := "MalformedPolicyDocumentException: Condition key " + name + " is not supported."
 		if err := check(name); text(err) != want {
