@@ -29,7 +29,9 @@ func (d *running) connect() (*tls.Conn, error) {
 // certificate is the one that a new connection is shown.
 func (d *running) certificate() *x509.Certificate {
 	d.Helper()
-	return must(d.connect())(d).ConnectionState().PeerCertificates[0]
+	c := must(d.connect())(d)
+	defer c.Close() // a stop would wait for its first request
+	return c.ConnectionState().PeerCertificates[0]
 }
 
 // TestRenewal: the server's certificate is renewed when two thirds of its life are over, and when the clock says that it is
