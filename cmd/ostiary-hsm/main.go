@@ -8,6 +8,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -57,6 +58,10 @@ func run(args []string) int {
 		err = worker.Serve(ctx, conn, p.open)
 	} else {
 		err = worker.ServeInit(ctx, conn, p.makeToken)
+	}
+	if errors.Is(err, worker.ErrRetired) {
+		log.Info("the device worker ends", "reason", err)
+		return worker.RetiredStatus
 	}
 	if err != nil {
 		log.Debug("the device worker ends", "error", err) // the daemon was told, or is gone

@@ -80,6 +80,9 @@ func beWorker(behaviour []string) int {
 		m, err := hsmtest.NewMemory(hsmtest.MemoryConfig{DomainKey: domainKey, Hook: hook.call})
 		return retiring{m, hook}, err
 	})
+	if errors.Is(err, worker.ErrRetired) {
+		return worker.RetiredStatus
+	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "worker:", err)
 		return 1

@@ -132,7 +132,20 @@ func (p *process) kill(reason error) error {
 	p.link.stop()
 	p.cmd.Process.Kill()
 	p.reaped()
+	if p.retired() {
+		return ErrRetired
+	}
 	return fmt.Errorf("%w (%v)", reason, p.ending())
+}
+
+// retired tells that the process ended because its device asked for another.
+func (p *process) retired() bool {
+	select {
+	case <-p.exited:
+		return p.cmd.ProcessState.ExitCode() == RetiredStatus
+	default:
+		return false
+	}
 }
 
 // hangUp ends a worker that works: it closes its device when it reads the end of the conversation.

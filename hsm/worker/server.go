@@ -15,6 +15,12 @@ import (
 // closed when the conversation ends.
 type Opener func(ctx context.Context, s Settings) (hsm.Backend, error)
 
+// ErrRetired is what Serve returns when the backend asked for a new process. The program should then exit with RetiredStatus.
+var ErrRetired = errors.New("the device asks for a new process")
+
+// RetiredStatus is the exit status of a worker that is to be replaced although nothing is wrong (sysexits.h, EX_TEMPFAIL).
+const RetiredStatus = 75
+
 // Retirer is a backend that wants a new process now and then. Retire gives the reason, or "" if it is not time.
 type Retirer interface{ Retire() string }
 
@@ -137,7 +143,7 @@ func (s *server) read(ctx context.Context) error {
 		}
 		// What the daemon has sent meanwhile it sends again to the next worker.
 		if r, ok := s.backend.(Retirer); ok && r.Retire() != "" {
-			return fmt.Errorf("the device asks for a new process: %s", r.Retire())
+			return fmt.Errorf("%w: %s", ErrRetired, r.Retire())
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"runtime"
 	"time"
@@ -110,7 +111,11 @@ func (c *Client) supervise(start, life context.Context, started chan<- error) {
 		c.become(situation{state: StateStarting, reason: reason})
 		reason = p.kill(reason)
 		c.restarts.Add(1)
-		c.log.Warn("the device worker is replaced", "pid", p.pid(), "reason", reason)
+		level := slog.LevelWarn
+		if reason == ErrRetired {
+			level = slog.LevelInfo
+		}
+		c.log.Log(life, level, "the device worker is replaced", "pid", p.pid(), "reason", reason)
 		if c.cfg.Observer != nil {
 			c.cfg.Observer.Restarted(reason)
 		}
