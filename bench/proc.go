@@ -1,11 +1,14 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -33,45 +36,90 @@ func family(pid int) ([]int, error) {
 }
 
 func parentOf(pid int) (int, error) {
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	fields, err := statFields(pid)
 	if err != nil {
 		return 0, err
-	}
-	// The name in brackets may hold anything, brackets too.
-	fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
-	if len(fields) < 2 {
-		return 0, fmt.Errorf("short /proc/%d/stat", pid)
 	}
 	return strconv.Atoi(fields[1])
 }
 
-// cpuTime gives the CPU time that all threads of the processes have used, from /proc/PID/task/TID/schedstat. (Threads that
-// ended are missing; Go's practically never do.)
-func cpuTime(pids []int) (time.Duration, error) {
-	var sum time.Duration
+// statFields gives the fields of /proc/PID/stat from the third on, the process's state.
+func statFields(pid int) ([]string, error) {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return nil, err
+	}
+	// The name in brackets may hold anything, brackets too.
+	fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
+	if len(fields) < 15 {
+		return nil, fmt.Errorf("short /proc/%d/stat", pid)
+	}
+	return fields, nil
+}
+
+// cpuTime gives the CPU time that a process and its descendants have used: of those that live from
+// /proc/PID/task/TID/schedstat, of children that were replaced meanwhile, to 10 ms, from what their parent has reaped.
+// (Threads that ended are missing; Go's practically never do.)
+func cpuTime(root int) (time.Duration, error) {
+	pids, err := family(root)
+	if err != nil {
+		return 0, err
+	}
+	sum, err := reaped(root)
+	if err != nil {
+		return 0, err
+	}
 	for _, pid := range pids {
-		files, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", pid))
+		used, err := threadTime(pid)
 		if err != nil {
 			return 0, err
 		}
-		if len(files) == 0 {
-			return 0, fmt.Errorf("process %d is gone, or the kernel has no schedstat", pid)
+		sum += used
+	}
+	return sum, nil
+}
+
+// tick is the unit of times in /proc/PID/stat (USER_HZ, the same on all common machines).
+const tick = 10 * time.Millisecond
+
+// reaped gives the CPU time of the children that a process has waited for (cutime and cstime of proc(5)).
+func reaped(pid int) (time.Duration, error) {
+	fields, err := statFields(pid)
+	if err != nil {
+		return 0, err
+	}
+	var sum time.Duration
+	for _, field := range fields[13:15] {
+		ticks, err := strconv.ParseInt(field, 10, 64)
+		if err != nil {
+			return 0, err
 		}
-		for _, name := range files {
-			text, err := os.ReadFile(name)
-			if os.IsNotExist(err) {
-				continue
-			}
-			if err != nil {
-				return 0, err
-			}
-			first, _, _ := strings.Cut(string(text), " ")
-			ns, err := strconv.ParseInt(first, 10, 64)
-			if err != nil {
-				return 0, fmt.Errorf("%s: %w", name, err)
-			}
-			sum += time.Duration(ns)
+		sum += time.Duration(ticks) * tick
+	}
+	return sum, nil
+}
+
+// threadTime gives the CPU time of all threads of a process, 0 if it is gone.
+func threadTime(pid int) (time.Duration, error) {
+	files, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", pid))
+	if err != nil {
+		return 0, err
+	}
+	var sum time.Duration
+	for _, name := range files {
+		text, err := os.ReadFile(name)
+		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ESRCH) {
+			continue
 		}
+		if err != nil {
+			return 0, err
+		}
+		first, _, _ := strings.Cut(string(text), " ")
+		ns, err := strconv.ParseInt(first, 10, 64)
+		if err != nil {
+			return 0, fmt.Errorf("%s: %w", name, err)
+		}
+		sum += time.Duration(ns)
 	}
 	return sum, nil
 }

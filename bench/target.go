@@ -59,11 +59,7 @@ func (t *target) drive(ctx context.Context, j job) (s sample, err error) {
 	if line, err := out.ReadString('\n'); err != nil || line != "ready\n" {
 		return s, fmt.Errorf("load on %s did not get ready: %w", t.name, orEnd(ctx, err))
 	}
-	pids, err := family(t.pid())
-	if err != nil {
-		return s, err
-	}
-	before, err := cpuTime(pids)
+	before, err := cpuTime(t.pid())
 	if err != nil {
 		return s, err
 	}
@@ -74,7 +70,7 @@ func (t *target) drive(ctx context.Context, j job) (s sample, err error) {
 	if err != nil {
 		return s, fmt.Errorf("load on %s: %w", t.name, orEnd(ctx, err))
 	}
-	after, err := cpuTime(pids)
+	after, err := cpuTime(t.pid())
 	if err != nil {
 		return s, err
 	}
