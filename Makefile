@@ -49,7 +49,7 @@ vuln:
 
 # Generates the wire types anew from the service models.
 gen:
-	$(GO) generate ./api/model/...
+	$(GO) run ./api/model/gen
 
 clean:
 	rm -rf $(BIN)
