@@ -61,7 +61,7 @@ func (s *Service) NeedsUpdateAlias(c *access.Call, in *kmsapi.UpdateAliasRequest
 func (s *Service) UpdateAlias(ctx context.Context, g *access.Grant, in *kmsapi.UpdateAliasRequest) error {
 	target := g.SecondKey().Ref
 	err := s.propose(ctx, state.UpdateAlias{Account: target.Account, Region: target.Region, Name: *in.AliasName,
-		Target: target.ID, Time: s.now().UnixMilli()})
+		Target: target.ID, Time: s.now().UnixMilli(), Expect: g.Key().Ref.ID})
 	switch r := refusal(err); {
 	case r == nil:
 	case r.Code == state.CodeConflict:
@@ -87,7 +87,7 @@ func (s *Service) NeedsDeleteAlias(c *access.Call, in *kmsapi.DeleteAliasRequest
 // DeleteAlias takes a name from a key. The key is not changed.
 func (s *Service) DeleteAlias(ctx context.Context, g *access.Grant, in *kmsapi.DeleteAliasRequest) error {
 	ref := g.Key().Ref
-	return s.propose(ctx, state.DeleteAlias{Account: ref.Account, Region: ref.Region, Name: *in.AliasName})
+	return s.propose(ctx, state.DeleteAlias{Account: ref.Account, Region: ref.Region, Name: *in.AliasName, Expect: ref.ID})
 }
 
 // NeedsListAliases: kms:ListAliases, on no resource.

@@ -130,6 +130,15 @@ func TestAliasOvertaken(t *testing.T) {
 			func(w *world, _, _ *state.Key) error { return w.deleteAlias("alias/x") },
 			func(_, _ *state.Key) string { return gone },
 		},
+		"alias moved, then deleted": {
+			func(_ *world, _, b *state.Key) state.Command {
+				return state.UpdateAlias{Account: here, Region: home, Name: "alias/x", Target: b.Ref.ID, Time: 1}
+			},
+			func(w *world, _, _ *state.Key) error { return w.deleteAlias("alias/x") },
+			func(_, _ *state.Key) string {
+				return "DependencyTimeoutException: The request collided with another change. You can retry the request."
+			},
+		},
 		"target pending deletion": {
 			func(w *world, _, b *state.Key) state.Command {
 				return state.ScheduleDeletion{Ref: b.Ref, Days: 7, Time: 1, Due: w.clock.UnixMilli()}

@@ -67,6 +67,9 @@ func refusal(err error) *state.Refusal {
 func refused(r *state.Refusal) error {
 	arn := keyARN(r.Ref)
 	switch r.Code {
+	case state.CodeMoved:
+		// The caller was allowed something else. Its retry is decided anew.
+		return kmsapi.DependencyTimeoutException("The request collided with another change. You can retry the request.")
 	case state.CodeNotFound:
 		switch {
 		case r.Ref.ID != "":

@@ -142,20 +142,24 @@ func TestRefusals(t *testing.T) {
 		{"alias without prefix", CreateAlias{account, region, "on", "on", later}, CodeInvalid},
 		{"alias without name", CreateAlias{account, region, "alias/", "on", later}, CodeInvalid},
 
-		{"move to enabled", UpdateAlias{account, region, "alias/off", "on", later}, 0},
-		{"move to disabled", UpdateAlias{account, region, "alias/on", "off", later}, 0},
-		{"move to itself", UpdateAlias{account, region, "alias/on", "on", later}, 0},
-		{"move from pending", UpdateAlias{account, region, "alias/doomed", "on", later}, 0},
-		{"move to pending", UpdateAlias{account, region, "alias/on", "doomed", later}, CodePendingDeletion},
-		{"move to nothing", UpdateAlias{account, region, "alias/on", "none", later}, CodeNotFound},
-		{"move to another type", UpdateAlias{account, region, "alias/on", "sign", later}, CodeConflict},
-		{"move to another kind of symmetry", UpdateAlias{account, region, "alias/on", "hmac", later}, CodeConflict},
-		{"move no alias", UpdateAlias{account, region, "alias/none", "on", later}, CodeNotFound},
+		{"move to enabled", UpdateAlias{account, region, "alias/off", "on", later, ""}, 0},
+		{"move to disabled", UpdateAlias{account, region, "alias/on", "off", later, ""}, 0},
+		{"move to itself", UpdateAlias{account, region, "alias/on", "on", later, ""}, 0},
+		{"move from pending", UpdateAlias{account, region, "alias/doomed", "on", later, ""}, 0},
+		{"move to pending", UpdateAlias{account, region, "alias/on", "doomed", later, ""}, CodePendingDeletion},
+		{"move to nothing", UpdateAlias{account, region, "alias/on", "none", later, ""}, CodeNotFound},
+		{"move to another type", UpdateAlias{account, region, "alias/on", "sign", later, ""}, CodeConflict},
+		{"move to another kind of symmetry", UpdateAlias{account, region, "alias/on", "hmac", later, ""}, CodeConflict},
+		{"move as expected", UpdateAlias{account, region, "alias/off", "on", later, "off"}, 0},
+		{"move what moved", UpdateAlias{account, region, "alias/off", "on", later, "on"}, CodeMoved},
+		{"drop as expected", DeleteAlias{account, region, "alias/off", "off"}, 0},
+		{"drop what moved", DeleteAlias{account, region, "alias/off", "on"}, CodeMoved},
+		{"move no alias", UpdateAlias{account, region, "alias/none", "on", later, ""}, CodeNotFound},
 
-		{"drop alias", DeleteAlias{account, region, "alias/on"}, 0},
-		{"drop alias of disabled", DeleteAlias{account, region, "alias/off"}, 0},
-		{"drop alias of pending", DeleteAlias{account, region, "alias/doomed"}, 0},
-		{"drop no alias", DeleteAlias{account, region, "alias/none"}, CodeNotFound},
+		{"drop alias", DeleteAlias{account, region, "alias/on", ""}, 0},
+		{"drop alias of disabled", DeleteAlias{account, region, "alias/off", ""}, 0},
+		{"drop alias of pending", DeleteAlias{account, region, "alias/doomed", ""}, 0},
+		{"drop no alias", DeleteAlias{account, region, "alias/none", ""}, CodeNotFound},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -256,10 +260,10 @@ func TestAliasLimit(t *testing.T) {
 	if got := code(t, l.apply(CreateAlias{account, region, "alias/more", "on", now})); got != CodeLimitExceeded {
 		t.Errorf("CreateAlias: %v", got)
 	}
-	if got := code(t, l.apply(UpdateAlias{account, region, "alias/off", "on", now})); got != CodeLimitExceeded {
+	if got := code(t, l.apply(UpdateAlias{account, region, "alias/off", "on", now, ""})); got != CodeLimitExceeded {
 		t.Errorf("UpdateAlias: %v", got)
 	}
-	l.must(UpdateAlias{account, region, "alias/on", "on", now + 1})
+	l.must(UpdateAlias{account, region, "alias/on", "on", now + 1, ""})
 }
 
 func TestTagLimitCountsWhatIsThere(t *testing.T) {

@@ -36,8 +36,8 @@ func samples() []Command {
 		TagKey{key.Ref, []Tag{{"b", "2"}, {"a", "1"}}},
 		UntagKey{key.Ref, []string{"b", "a"}},
 		CreateAlias{account, region, "alias/name", key.Ref.ID, now},
-		UpdateAlias{account, region, "alias/name", key.Ref.ID, now},
-		DeleteAlias{account, region, "alias/name"},
+		UpdateAlias{account, region, "alias/name", key.Ref.ID, now, key.Ref.ID},
+		DeleteAlias{account, region, "alias/name", key.Ref.ID},
 		AddRegion{"eu-central-1"},
 	}
 }

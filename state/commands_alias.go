@@ -43,6 +43,8 @@ type UpdateAlias struct {
 	Name    string `cbor:"3,keyasint"` // with "alias/"
 	Target  string `cbor:"4,keyasint"` // key id
 	Time    int64  `cbor:"5,keyasint"` // Unix ms
+	// Expect is the key id that the alias must name now, the one that the change was decided on; "" for any.
+	Expect string `cbor:"6,keyasint,omitempty"`
 }
 
 func (c UpdateAlias) check() *Refusal {
@@ -50,11 +52,12 @@ func (c UpdateAlias) check() *Refusal {
 		checkRef(KeyRef{c.Account, c.Region, c.Target}),
 		checkAliasName(c.Name),
 		checkTime("time", c.Time),
+		checkExpected(c.Account, c.Region, c.Expect),
 	)
 }
 
 func (c UpdateAlias) apply(w *writer) *Refusal {
-	old, r := w.alias(c.Account, c.Region, c.Name)
+	old, r := w.expectedAlias(c.Account, c.Region, c.Name, c.Expect)
 	if r != nil {
 		return r
 	}
@@ -85,19 +88,37 @@ type DeleteAlias struct {
 	Account string `cbor:"1,keyasint"`
 	Region  string `cbor:"2,keyasint"`
 	Name    string `cbor:"3,keyasint"` // with "alias/"
+	// Expect is the key id that the alias must name now, the one that the change was decided on; "" for any.
+	Expect string `cbor:"4,keyasint,omitempty"`
 }
 
 func (c DeleteAlias) check() *Refusal {
-	return first(checkAccount(c.Account), checkName("region", c.Region), checkAliasName(c.Name))
+	return first(checkAccount(c.Account), checkName("region", c.Region), checkAliasName(c.Name), checkExpected(c.Account, c.Region, c.Expect))
 }
 
 func (c DeleteAlias) apply(w *writer) *Refusal {
-	a, r := w.alias(c.Account, c.Region, c.Name)
+	a, r := w.expectedAlias(c.Account, c.Region, c.Name, c.Expect)
 	if r != nil {
 		return r
 	}
 	w.dropAlias(a)
 	return nil
+}
+
+func checkExpected(account, region, id string) *Refusal {
+	if id == "" {
+		return nil
+	}
+	return checkRef(KeyRef{account, region, id})
+}
+
+// expectedAlias gives an alias that still names the key that it should.
+func (w *writer) expectedAlias(account, region, name, expect string) (*Alias, *Refusal) {
+	a, r := w.alias(account, region, name)
+	if r == nil && expect != "" && a.Target != expect {
+		return nil, &Refusal{Code: CodeMoved, Ref: KeyRef{Account: account, Region: region}, Name: name, Detail: "the alias names another key by now"}
+	}
+	return a, r
 }
 
 func (w *writer) roomForAlias(ref KeyRef) *Refusal {

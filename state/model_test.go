@@ -339,9 +339,9 @@ func randomCommand(r *rand.Rand) Command {
 	case 17, 18, 19:
 		return CreateAlias{accounts(), regions(), alias(), id(), at()}
 	case 20:
-		return UpdateAlias{accounts(), regions(), alias(), id(), at()}
+		return UpdateAlias{accounts(), regions(), alias(), id(), at(), ""}
 	default:
-		return DeleteAlias{accounts(), regions(), alias()}
+		return DeleteAlias{accounts(), regions(), alias(), ""}
 	}
 }
 

@@ -17,6 +17,7 @@ const (
 	CodeNotDue                                     // Ref is pending deletion, but its time has not come
 	CodeLimitExceeded                              // too many tags or aliases on Ref
 	CodeConflict                                   // the command contradicts what there is; Detail says how
+	CodeMoved                                      // what the command was decided on has changed since
 )
 
 var codeNames = [...]string{
@@ -30,6 +31,7 @@ var codeNames = [...]string{
 	CodeNotDue:              "not due",
 	CodeLimitExceeded:       "limit exceeded",
 	CodeConflict:            "conflict",
+	CodeMoved:               "moved",
 }
 
 // String gives the reason in words.
