@@ -112,14 +112,14 @@ func appendResources(b []byte, all []Resource) []byte {
 // appendKind appends what CloudTrail says of every record: the type of the event, and for which account it is.
 func appendKind(b []byte, r *Record) []byte {
 	kind := `,"eventType":"AwsApiCall","managementEvent":true`
-	if r.event != nil {
+	if r.Event != nil {
 		kind = `,"eventType":"AwsServiceEvent","managementEvent":true`
 	}
 	b = append(b, kind...)
 	b = appendMember(b, `,"recipientAccountId":`, r.RecipientAccount, maxName)
-	if r.event != nil {
+	if r.Event != nil {
 		b = append(b, `,"serviceEventDetails":`...)
-		b = appendObject(b, r.event)
+		b = appendObject(b, r.Event)
 	}
 	return append(b, `,"eventCategory":"Management"`...)
 }

@@ -68,8 +68,8 @@ func (l *Log) event(name string, details func([]byte) []byte) *entry {
 		Time:        l.now(),
 		EventSource: "ostiary",
 		EventName:   name,
-		Identity:    Identity{Type: serviceIdentity},
-		event:       details(nil),
+		Identity:    Identity{Type: AWSService},
+		Event:       details(nil),
 	})
 }
 

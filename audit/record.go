@@ -24,7 +24,7 @@ const (
 	AWSAccount  = "AWSAccount"
 	Unknown     = "Unknown"
 
-	serviceIdentity = "AWSService" // the log itself
+	AWSService = "AWSService" // the service itself, without anybody asking
 )
 
 // Phases of a call that changes state. A call that changes none has one record, without a phase.
@@ -86,5 +86,5 @@ type Record struct {
 	Decision string   // why the call was allowed or denied
 	Detail   []Detail // more for whoever looks into this call
 
-	event []byte // JSON object of an event of the log itself, which is then no API call
+	Event []byte // details, a JSON object, of an event of the service itself; the record is then no API call
 }

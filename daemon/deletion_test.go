@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"bytes"
+	"encoding/json"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -14,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/kms/types"
 
+	"ostiary.dev/audit"
 	"ostiary.dev/cluster"
 	"ostiary.dev/hsm"
 	"ostiary.dev/state"
@@ -70,6 +72,29 @@ func (d *running) holding(b []byte) (found []string) {
 		d.Fatal(err)
 	}
 	return found
+}
+
+// deletionRecords gives the phases of the audit records of a key's deletion by the service itself.
+func (d *running) deletionRecords(arn string) (phases []string) {
+	d.Helper()
+	err := audit.Scan(filepath.Join(d.config.Dir, auditDir), func(line []byte) error {
+		var r struct {
+			EventType, EventName string
+			ServiceEventDetails  struct{ KeyID string }
+			Ostiary              struct{ Phase string }
+		}
+		if err := json.Unmarshal(line, &r); err != nil {
+			return err
+		}
+		if r.EventName == "DeleteKey" && r.EventType == "AwsServiceEvent" && r.ServiceEventDetails.KeyID == arn {
+			phases = append(phases, r.Ostiary.Phase)
+		}
+		return nil
+	})
+	if err != nil {
+		d.Fatal(err)
+	}
+	return phases
 }
 
 func (d *running) purgeOwed() bool {
@@ -161,6 +186,9 @@ func TestDeletion(t *testing.T) {
 	}
 	if n, left := d.metric("ostiary_keys_deleted_total"), d.metric("ostiary_keys"); n != 1 || left != 1 {
 		t.Errorf("%v keys deleted, %v left", n, left)
+	}
+	if got := d.deletionRecords(*k.key.Arn); !slices.Equal(got, []string{audit.Intent, audit.Outcome}) {
+		t.Errorf("the audit log has the phases %v of the deletion", got)
 	}
 	d.eventually("the log is purged", func() bool { return !d.purgeOwed() })
 	d.leavesNothing(k)

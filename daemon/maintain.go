@@ -2,10 +2,13 @@ package daemon
 
 import (
 	"context"
+	"encoding/json"
 	"os"
 	"time"
 
+	"ostiary.dev/audit"
 	"ostiary.dev/durable"
+	"ostiary.dev/kms"
 )
 
 // routine is how often, how soon and for how long a node does what is not a call. The zero value stands for the usual one.
@@ -57,7 +60,7 @@ func (n *node) reap(ctx context.Context) {
 			n.log.Error("a purge could not be planned; keys that are due stay for now", "error", err)
 			return
 		}
-		deleted, err := n.kms.Reap(ctx, r.View())
+		deleted, err := n.kms.Reap(ctx, r.View(), func(d kms.Deletion) error { return n.recordDeletion(ctx, d) })
 		n.meters.deleted.Add(float64(len(deleted)))
 		n.log.Info("keys deleted", "keys", deleted)
 		if err != nil && ctx.Err() == nil {
@@ -76,6 +79,30 @@ func (n *node) reap(ctx context.Context) {
 	if err := n.purge.done(); err != nil {
 		n.log.Error("the purge could not be marked as done; it will be repeated", "error", err)
 	}
+}
+
+// recordDeletion writes the audit records of a deletion that nobody calls for, as CloudTrail has them (AWS KMS developer
+// guide, "DeleteKey").
+func (n *node) recordDeletion(ctx context.Context, d kms.Deletion) error {
+	phase := audit.Intent
+	if d.Done {
+		phase = audit.Outcome
+	}
+	details, err := json.Marshal(map[string]string{"keyId": d.ARN})
+	if err != nil {
+		return err
+	}
+	return n.audit.Write(ctx, &audit.Record{
+		Time:             n.now(),
+		Phase:            phase,
+		EventSource:      "kms.amazonaws.com",
+		EventName:        "DeleteKey",
+		Region:           d.Ref.Region,
+		Identity:         audit.Identity{Type: audit.AWSService, Account: d.Ref.Account},
+		Resources:        []audit.Resource{{Account: d.Ref.Account, Type: "AWS::KMS::Key", ARN: d.ARN}},
+		RecipientAccount: d.Ref.Account,
+		Event:            details,
+	})
 }
 
 // purge remembers, in a file that outlives a crash, that keys were deleted whose bytes are still in the log.

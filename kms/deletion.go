@@ -63,20 +63,31 @@ func (s *Service) AnyDue(v *state.View) bool {
 	return false
 }
 
+// Deletion is a key that is, or was, deleted because its time has come.
+type Deletion struct {
+	Ref  state.KeyRef
+	ARN  string
+	Done bool
+}
+
 // maxReaped bounds the deletions of one Reap, so that other commands get their turn.
 const maxReaped = 1000
 
 // Reap deletes the keys whose waiting period is over at the service's clock: their material goes from the device,
 // then their records, aliases and tokens from the state. In that order, because a key that is no longer in the state
 // is not found again, whatever became of the call that removed it; and nothing loads the key in between, since it has
-// been pending deletion for days. A key that has changed since v was read is passed over. Reap returns the ARNs of the
-// keys it deleted. The bytes of their tokens stay in the log and its snapshots until the cluster is purged, which is
-// the caller's part.
-func (s *Service) Reap(ctx context.Context, v *state.View) (deleted []string, err error) {
+// been pending deletion for days. A key that has changed since v was read is passed over. note is called before and after
+// each deletion, and can prevent it. Reap returns the ARNs of the keys it deleted. The bytes of their tokens stay in the
+// log and its snapshots until the cluster is purged, which is the caller's part.
+func (s *Service) Reap(ctx context.Context, v *state.View, note func(d Deletion) error) (deleted []string, err error) {
 	now := s.now().UnixMilli()
 	for key := range v.Due(now) {
 		if len(deleted) == maxReaped {
 			break
+		}
+		d := Deletion{Ref: key.Ref, ARN: keyARN(key.Ref)}
+		if err := note(d); err != nil {
+			return deleted, err
 		}
 		for i := range key.Versions {
 			if err := s.device.Forget(ctx, key.Versions[i].Token); err != nil {
@@ -90,7 +101,11 @@ func (s *Service) Reap(ctx context.Context, v *state.View) (deleted []string, er
 		if err != nil {
 			return deleted, err
 		}
-		deleted = append(deleted, keyARN(key.Ref))
+		deleted = append(deleted, d.ARN)
+		d.Done = true
+		if err := note(d); err != nil {
+			return deleted, err
+		}
 	}
 	return deleted, nil
 }

@@ -52,7 +52,7 @@ func TestReap(t *testing.T) {
 		if got := w.AnyDue(w.store.View()); got != (step.want != nil) {
 			t.Errorf("at %v: AnyDue is %v", step.at, got)
 		}
-		if got, err := w.Reap(t.Context(), w.store.View()); err != nil || !slices.Equal(got, step.want) {
+		if got, err := w.Reap(t.Context(), w.store.View(), noted); err != nil || !slices.Equal(got, step.want) {
 			t.Errorf("at %v: %v, %v", step.at, got, err)
 		}
 	}
@@ -80,7 +80,7 @@ func TestReapOvertaken(t *testing.T) {
 	old := w.store.View()
 	w.must(state.CancelDeletion{Ref: a.Ref, Time: 1})
 	w.must(state.SetKeyEnabled{Ref: a.Ref, Enabled: true, Time: 1})
-	if got, err := w.Reap(t.Context(), old); err != nil || !slices.Equal(got, []string{keyARN(b.Ref)}) {
+	if got, err := w.Reap(t.Context(), old, noted); err != nil || !slices.Equal(got, []string{keyARN(b.Ref)}) {
 		t.Errorf("%v, %v", got, err)
 	}
 	if got, err := w.decrypt(w.admin(), blob, nil); err != nil || got != "x" {
@@ -108,14 +108,14 @@ func TestReapFails(t *testing.T) {
 		w.schedule(k, 7)
 		w.clock = w.clock.AddDate(0, 0, 7)
 		set(w, &device)
-		if got, err := w.Reap(t.Context(), w.store.View()); err == nil || got != nil {
+		if got, err := w.Reap(t.Context(), w.store.View(), noted); err == nil || got != nil {
 			t.Errorf("%s: %v, %v", name, got, err)
 		}
 		if w.fresh(k) == nil && w.handles() != 0 {
 			t.Errorf("%s: a deleted key has a handle", name)
 		}
 		w.before, w.after, device = nil, nil, nil
-		if _, err := w.Reap(t.Context(), w.store.View()); err != nil || w.fresh(k) != nil || w.handles() != 0 {
+		if _, err := w.Reap(t.Context(), w.store.View(), noted); err != nil || w.fresh(k) != nil || w.handles() != 0 {
 			t.Errorf("%s, tried again: %v, %v, %d handles", name, err, w.fresh(k), w.handles())
 		}
 	}
@@ -129,8 +129,29 @@ func TestReapIsBounded(t *testing.T) {
 	}
 	w.clock = w.clock.AddDate(0, 0, 7)
 	for _, want := range []int{maxReaped, 5, 0} {
-		if got, err := w.Reap(t.Context(), w.store.View()); err != nil || len(got) != want {
+		if got, err := w.Reap(t.Context(), w.store.View(), noted); err != nil || len(got) != want {
 			t.Errorf("%d, %v", len(got), err)
 		}
+	}
+}
+
+// noted is for tests that look at the deletions themselves.
+func noted(Deletion) error { return nil }
+
+// TestReapNotes: each deletion is noted before and after, and what cannot be noted is not deleted.
+func TestReapNotes(t *testing.T) {
+	w := newWorld(t, memoryConfig)
+	k := w.key()
+	w.must(state.ScheduleDeletion{Ref: k.Ref, Days: 7, Time: 1, Due: w.clock.UnixMilli()})
+	if got, err := w.Reap(t.Context(), w.store.View(), func(Deletion) error { return errors.New("no room") }); err == nil || got != nil || w.fresh(k) == nil {
+		t.Fatalf("deleted %v without a note: %v", got, err)
+	}
+	var notes []Deletion
+	if _, err := w.Reap(t.Context(), w.store.View(), func(d Deletion) error { notes = append(notes, d); return nil }); err != nil {
+		t.Fatal(err)
+	}
+	want := []Deletion{{k.Ref, keyARN(k.Ref), false}, {k.Ref, keyARN(k.Ref), true}}
+	if !slices.Equal(notes, want) {
+		t.Errorf("notes %v, want %v", notes, want)
 	}
 }
