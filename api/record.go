@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"ostiary.dev/access"
 	"ostiary.dev/api/codec"
@@ -29,10 +30,7 @@ func (s *Server) record(ctx context.Context, x *exchange, failure *codec.Error, 
 		r.ErrorCode, r.ErrorMessage = failure.Code, failure.Message
 	}
 	if x.call == nil {
-		if err := s.audit.Unauthenticated(context.WithoutCancel(ctx), &r); err != nil {
-			return fmt.Errorf("%w: %w", errAudit, err)
-		}
-		return nil
+		return s.handBy(ctx, &r, s.audit.Unauthenticated)
 	}
 	if x.handler != nil && x.handler.changes && x.grant != nil {
 		r.Phase = audit.Outcome
@@ -43,9 +41,19 @@ func (s *Server) record(ctx context.Context, x *exchange, failure *codec.Error, 
 	return s.hand(ctx, &r)
 }
 
-// hand gives a record to the log. A client that hangs up is still recorded.
+// auditTime is how long a call waits for its record to be taken. A disk that hangs must not hang the callers.
+const auditTime = 3 * time.Second
+
+// hand gives the record of an authenticated call to the log.
 func (s *Server) hand(ctx context.Context, r *audit.Record) error {
-	if err := s.audit.Write(context.WithoutCancel(ctx), r); err != nil {
+	return s.handBy(ctx, r, s.audit.Write)
+}
+
+// handBy gives a record to the log. A client that hangs up is still recorded.
+func (s *Server) handBy(ctx context.Context, r *audit.Record, write func(context.Context, *audit.Record) error) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), auditTime)
+	defer cancel()
+	if err := write(ctx, r); err != nil {
 		return fmt.Errorf("%w: %w", errAudit, err)
 	}
 	return nil

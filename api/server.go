@@ -2,9 +2,11 @@ package api
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
+	"runtime/debug"
 	"time"
 
 	"ostiary.dev/audit"
@@ -80,6 +82,7 @@ func New(c Config) *Server {
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := s.begin(r)
 	defer x.release()
+	defer s.hangUp(x)
 	out, err := s.answer(r.Context(), x)
 	failure := s.wireError(x, err)
 	if e := s.record(r.Context(), x, failure, reason(x, err)); e != nil {
@@ -87,4 +90,13 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	outcome := s.reply(w, x, out, failure)
 	s.observer.Request(x.serviceName(), x.operationName(), outcome, s.now().Sub(x.received))
+}
+
+// hangUp ends the connection of a request whose record or reply could not be made for a bug. There is no answer without
+// a record, and net/http would print what was thrown, which may hold a secret.
+func (s *Server) hangUp(x *exchange) {
+	if p := recover(); p != nil {
+		s.log.Error("request could not be answered", "request", x.id, "operation", x.operationName(), "value", fmt.Sprintf("%T", p), "stack", string(debug.Stack()))
+		panic(http.ErrAbortHandler) // which net/http takes as the wish to close the connection, and does not print
+	}
 }
