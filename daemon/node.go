@@ -64,8 +64,17 @@ func (n *node) ready(ctx context.Context) error {
 	if s := n.worker.Stats(); s.State != worker.StateServing {
 		return fmt.Errorf("device worker is %s: %s", s.State, s.LastError)
 	}
+	// A worker that hangs counts as serving until its time is over; readiness knows earlier.
+	ctx, cancel := context.WithTimeout(ctx, pingTime)
+	defer cancel()
+	if err := n.worker.Ping(ctx); err != nil {
+		return fmt.Errorf("device worker does not answer: %w", err)
+	}
 	return n.audit.Err()
 }
+
+// pingTime is how soon the device worker must answer for the node to be ready.
+const pingTime = time.Second
 
 // Bounds of a connection. AWS clients keep connections for some minutes.
 const (
